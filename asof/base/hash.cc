@@ -1,0 +1,47 @@
+#include "asof/base/hash.h"
+
+#include <xxhash.h>
+
+#include "asof/base/check.h"
+
+namespace asof::inline base {
+
+namespace {
+
+std::string hex_of(XXH128_hash_t hash) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, hash);
+  std::string out;
+  for (unsigned char byte : canonical.digest) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace
+
+uint64_t hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+std::string content_hash(std::string_view bytes) {
+  return hex_of(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+struct ContentHasher::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  ~State() { XXH3_freeState(xxh); }
+};
+
+ContentHasher::ContentHasher() : state_(std::make_unique<State>()) {
+  ASOF_CHECK(XXH3_128bits_reset(state_->xxh) == XXH_OK);
+}
+ContentHasher::~ContentHasher() = default;
+
+void ContentHasher::update(std::string_view bytes) {
+  ASOF_CHECK(XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size()) == XXH_OK);
+}
+
+std::string ContentHasher::finish() const { return hex_of(XXH3_128bits_digest(state_->xxh)); }
+
+}  // namespace asof::inline base

@@ -1,0 +1,43 @@
+// Status: how fresh and how complete each view is online.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "asof/base/clock.h"
+#include "asof/base/result.h"
+#include "asof/plan/snapshot.h"
+#include "asof/store/online_store.h"
+
+namespace asof::materialize {
+
+struct FeatureCoverage {
+  std::string feature;
+  uint64_t keys_with_value = 0;
+};
+
+struct ViewStatus {
+  std::string view;
+  std::string verdict;  // "fresh", "stale", "never loaded", "not online"
+  std::string reason;   // why it is stale: what was promised, what was met
+  std::optional<double> age_hours;        // of the last successful run
+  std::optional<double> event_age_hours;  // of the newest event online
+  std::optional<double> threshold_hours;  // --max-age, else freshness, else twice the schedule's period
+  int64_t rows_online = 0;
+  uint64_t entity_keys = 0;  // keys of the entity: of all its views together
+  std::vector<FeatureCoverage> coverage;
+  std::optional<Timestamp> last_run, next_run;
+  std::string last_run_state;
+};
+
+struct StatusOptions {
+  std::optional<Duration> max_age;  // overrides every threshold
+  bool coverage = true;             // scans the online store
+};
+
+Result<std::vector<ViewStatus>> read_status(store::Catalog& catalog, store::OnlineStore* online,
+                                            const plan::Snapshot& snapshot, const Clock& clock,
+                                            const StatusOptions& options);
+
+}  // namespace asof::materialize

@@ -1,0 +1,40 @@
+// EngineSet: the engines a program was built with. CMake generates the list (asof/client); tests bring their own.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "asof/store/catalog.h"
+#include "asof/store/engine_options.h"
+#include "asof/store/offline_store.h"
+#include "asof/store/online_store.h"
+
+namespace asof::store {
+
+template <typename Store>
+struct Engine {
+  std::string_view name;
+  std::vector<std::string_view> schemes;  // "redis", "rediss"
+  std::span<const EngineOption> options;
+  std::string_view doc;  // one line for --help and the docs
+  Result<std::unique_ptr<Store>> (*open)(const EngineAddress& address);
+};
+
+using OnlineEngine = Engine<OnlineStore>;
+using OfflineEngine = Engine<OfflineStore>;
+using CatalogEngine = Engine<Catalog>;
+
+struct EngineSet {
+  std::vector<OnlineEngine> online;
+  std::vector<OfflineEngine> offline;
+  std::vector<CatalogEngine> catalog;
+
+  // Each finds the engine of the URL's scheme and opens it. Errors: kInvalid for an unknown scheme, with the known ones.
+  Result<std::unique_ptr<OnlineStore>> open_online(std::string_view url, EngineAddress address) const;
+  Result<std::unique_ptr<OfflineStore>> open_offline(std::string_view url, EngineAddress address) const;
+  Result<std::unique_ptr<Catalog>> open_catalog(std::string_view url, EngineAddress address) const;
+};
+
+}  // namespace asof::store

@@ -1,0 +1,165 @@
+// OfflineStore: the full history of every source. What every offline engine implements.
+//
+// It scans sources into batches with the columns, types and times that product.md's rule 1 asks for, and holds labels for
+// the time of a training run. Joining is not its work: training/ and materialize/ join its scans with kernel/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "asof/base/result.h"
+#include "asof/model/definitions.h"
+#include "asof/types/batch.h"
+
+namespace asof::store {
+
+// A column as the engine sees it. `type` is ours, absent where we have none (a struct, a map, a list of lists).
+struct ColumnInfo {
+  std::string name;
+  std::string native_type;  // "TIMESTAMP WITH TIME ZONE": for messages
+  std::optional<DataType> type;
+  bool is_time = false;   // a timestamp of any unit, or a date
+  bool has_zone = false;  // a time that carries its zone
+};
+
+// A file of a source. What tells that it changed: size and modification time.
+struct SourceFile {
+  std::string path;
+  uint64_t size = 0;
+  int64_t modified_us = 0;
+  friend bool operator==(const SourceFile&, const SourceFile&) = default;
+};
+
+struct SourceInspection {
+  std::vector<ColumnInfo> columns;
+  std::vector<SourceFile> files;       // empty for sql:
+  std::optional<uint64_t> row_count;  // where the engine knows it without reading the rows
+};
+
+// One column to read: `from` in the source, handed over as `type`.
+struct ScanColumn {
+  std::string from;
+  DataType type;
+};
+
+// A half-open interval (after, until] of time; an absent end is open.
+struct TimeRange {
+  std::optional<Timestamp> after;
+  std::optional<Timestamp> until;
+};
+
+// What to read of a source. The batches' columns are: the keys in order; event_time; known_time if the source declares one;
+// the features in order. Times are timestamps by rule 1 (floored to microseconds, zone and unit applied), rows with a null
+// or implausible time are handed over as they are: the caller counts them.
+struct ScanSpec {
+  const model::Source* source = nullptr;
+  std::vector<std::string> files;  // a subset of inspect()'s; empty = all
+  std::vector<ScanColumn> keys;
+  std::vector<ScanColumn> features;
+  TimeRange event_time;  // rows with a null event time pass, to be counted
+  TimeRange known_time;  // where the source declares it; null known times pass
+
+  size_t event_time_position() const { return keys.size(); }
+  size_t known_time_position() const { return keys.size() + 1; }  // where declared
+  size_t features_position() const { return keys.size() + 1 + (source->known_time.empty() ? 0 : 1); }
+};
+
+// Receives batches, from several threads at once: `worker` tells them apart (0 … workers - 1). false stops the scan.
+using BatchSink = std::function<bool(const Batch& batch, size_t worker)>;
+
+struct ScanCounts {
+  uint64_t rows = 0;
+  uint64_t ambiguous_times = 0;    // local times that happened twice: read as the later instant (rule 1)
+  uint64_t nonexistent_times = 0;  // local times that never happened: moved forward by the gap
+};
+
+// Where labels come from: a file, a glob or a SELECT; or every key that sources hold, all at one time.
+struct LabelSource {
+  std::string text;         // "labels.parquet", "SELECT …"
+  std::string time_column;  // "" = `event_timestamp`, else the only time column
+  std::string timezone;     // of zone-less times; "" = UTC
+  // --all-entities --at: the distinct non-null keys of these scans, with `at` as the time.
+  std::vector<ScanSpec> keys_of;
+  std::vector<std::string> key_names;  // what the key columns are called in the labels
+  std::optional<Timestamp> at;
+  // Columns of text files whose declared type decides how they are read: keys by the entity's type.
+  std::map<std::string, DataType> column_types;
+};
+
+// Receives the cells of one result column in row order of one chunk.
+class CellSink {
+ public:
+  virtual ~CellSink() = default;
+  virtual void null() = 0;
+  virtual void boolean(bool value) = 0;
+  virtual void int32(int32_t value) = 0;  // int32, date
+  virtual void int64(int64_t value) = 0;  // int64, timestamp
+  virtual void float32(float value) = 0;
+  virtual void float64(double value) = 0;
+  virtual void decimal(Int128 unscaled) = 0;
+  virtual void text(std::string_view value) = 0;  // string, bytes
+  virtual void list(const List& value) = 0;
+};
+
+// A column to stand beside the labels. fill() emits one cell for each label position, from any thread.
+struct ResultColumn {
+  std::string name;
+  DataType type;
+  std::function<void(std::span<const int64_t> positions, CellSink& cells)> fill;
+};
+
+struct TrainingOutput {
+  std::string path;                            // .parquet or .csv
+  std::map<std::string, std::string> metadata;  // into the Parquet footer
+};
+
+// Labels, held in the order given until the object goes. Positions count from 0.
+class Labels {
+ public:
+  virtual ~Labels() = default;
+  virtual const std::vector<ColumnInfo>& columns() const = 0;
+  virtual const std::string& time_column() const = 0;
+  virtual uint64_t rows() const = 0;
+  // A hash of all cells in order: what a manifest says the labels were.
+  virtual Result<std::string> checksum() = 0;
+  // Batches of: position (int64), label time (timestamp, rule 1), then `columns`. Errors: kInvalid where a column cannot
+  // be read as its type without loss, naming both.
+  virtual Result<ScanCounts> scan(std::span<const ScanColumn> columns, const BatchSink& sink) = 0;
+  // The caller's columns as they are, then `results`, in the order of the labels. The file appears whole or not at all.
+  virtual Result<void> write(const TrainingOutput& output, std::span<const ResultColumn> results) = 0;
+  // The first `limit` rows as text cells (nullopt for null), header first.
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> preview(std::span<const ResultColumn> results,
+                                                                             size_t limit) = 0;
+};
+
+// Errors of every method: kNotFound (a path that matches nothing), kInvalid (unreadable, torn, another type), kExhausted
+// (memory or disk). Threads: all methods, from any thread.
+class OfflineStore {
+ public:
+  virtual ~OfflineStore() = default;
+
+  // The source's columns and files, without reading rows.
+  virtual Result<SourceInspection> inspect(const model::Source& source) = 0;
+
+  // The number of workers a BatchSink will see.
+  virtual size_t workers() const = 0;
+
+  // Pushes all rows to `sink`, in any order. Errors name the file where one is at fault.
+  virtual Result<ScanCounts> scan(const ScanSpec& spec, const BatchSink& sink) = 0;
+
+  // Whether a file can be read to its end: nothing, or why not (torn footer, bad page).
+  virtual Result<void> check_file(const model::Source& source, const std::string& path) = 0;
+
+  virtual Result<std::unique_ptr<Labels>> open_labels(const LabelSource& source) = 0;
+
+  // Key-value metadata of a Parquet file: the manifest of a training set.
+  virtual Result<std::map<std::string, std::string>> read_metadata(const std::string& path) = 0;
+};
+
+}  // namespace asof::store

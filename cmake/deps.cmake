@@ -1,0 +1,55 @@
+# Every third-party library, once. Each becomes asof_3p_<name>, the name that cmake/layers.cmake uses.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+if(ASOF_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(ASOF_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
+
+set(ASOF_THIRD_PARTY ${PROJECT_SOURCE_DIR}/third_party CACHE PATH "What tools/setup.sh fetched")
+
+# asof_third_party(<name> <link items>...)
+function(asof_third_party name)
+  add_library(asof_3p_${name} INTERFACE)
+  target_link_libraries(asof_3p_${name} INTERFACE ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY ASOF_TARGETS asof_3p_${name})
+endfunction()
+
+# Linked statically where Debian ships an archive, so that a download needs nothing installed.
+function(asof_static_library name archive header)
+  find_library(ASOF_ARCHIVE_${name} ${archive} REQUIRED)
+  find_path(ASOF_HEADER_${name} ${header} REQUIRED)
+  asof_third_party(${name} ${ASOF_ARCHIVE_${name}} ${ARGN})
+endfunction()
+
+asof_third_party(threads Threads::Threads)
+asof_third_party(nlohmann_json nlohmann_json::nlohmann_json)
+asof_third_party(cli11 CLI11::CLI11)
+asof_third_party(fmt fmt::fmt-header-only)  # Debian ships no archive of it
+asof_static_library(xxhash libxxhash.a xxhash.h)
+asof_static_library(yaml-cpp libyaml-cpp.a yaml-cpp/yaml.h)
+asof_static_library(lmdb liblmdb.a lmdb.h Threads::Threads)
+asof_static_library(sqlite3 libsqlite3.a sqlite3.h Threads::Threads ${CMAKE_DL_LIBS} m)
+add_library(asof_duckdb SHARED IMPORTED GLOBAL)
+set_target_properties(asof_duckdb PROPERTIES IMPORTED_LOCATION ${ASOF_THIRD_PARTY}/duckdb/lib/libduckdb.so
+                      IMPORTED_SONAME libduckdb.so)
+asof_third_party(duckdb asof_duckdb)
+target_include_directories(asof_3p_duckdb SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/duckdb/include>)
+
+asof_third_party(boost Threads::Threads)
+target_include_directories(asof_3p_boost SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/boost/include>)
+
+asof_third_party(simdjson ${ASOF_THIRD_PARTY}/simdjson/lib/x86_64-linux-gnu/libsimdjson_static.a)
+target_include_directories(asof_3p_simdjson SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/simdjson/include>)
+
+find_library(ASOF_SSL_ARCHIVE libssl.a REQUIRED)
+find_library(ASOF_CRYPTO_ARCHIVE libcrypto.a REQUIRED)
+asof_third_party(openssl ${ASOF_SSL_ARCHIVE} ${ASOF_CRYPTO_ARCHIVE} Threads::Threads ${CMAKE_DL_LIBS})
