@@ -28,3 +28,6 @@ endif()
 # Programs stand together in bin/. One that is copied next to its libraries finds them there.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_BUILD_RPATH "$ORIGIN")
+
+# Every module may format; fmt comes as headers alone, as Debian ships no archive of it.
+add_compile_definitions(FMT_HEADER_ONLY=1)
