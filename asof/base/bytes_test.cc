@@ -97,8 +97,8 @@ TEST(Base64, AppendsToWhatIsThere) {
 }
 
 TEST(Base64, RefusesWhatIsNotItsOneSpelling) {
-  for (std::string_view text : {"Z", "Zg", "Zg=", "Zg===", "====", "=Zg=", "Zg==Zg==", "Zm9v\n", "Zm-_",
-                                "Zh==", "Zm9="})
+  for (std::string_view text :
+       {"Z", "Zg", "Zg=", "Zg===", "====", "=Zg=", "Zg==Zg==", "Zm9v\n", "Zm-_", "Zh==", "Zm9="})
     EXPECT_EQ(from_base64(text), std::nullopt) << text;
 }
 
@@ -115,12 +115,14 @@ TEST(Utf8, RefusesOverlongForms) {
 }
 
 TEST(Utf8, RefusesSurrogatesAndWhatLiesBeyondUnicode) {
-  for (std::string_view text : {"\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+  for (std::string_view text :
+       {"\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
     EXPECT_FALSE(is_valid_utf8(text)) << to_hex(text);
 }
 
 TEST(Utf8, RefusesStrayAndMissingContinuations) {
-  for (std::string_view text : {"\x80", "a\xbf", "\xc3", "\xc3(", "\xe2\x82", "\xe2\x28\xa1", "\xf0\x9f\x9a", "\xf0\x9f\x28\x95"})
+  for (std::string_view text : {"\x80", "a\xbf", "\xc3", "\xc3(", "\xe2\x82", "\xe2\x28\xa1",
+                                "\xf0\x9f\x9a", "\xf0\x9f\x28\x95"})
     EXPECT_FALSE(is_valid_utf8(text)) << to_hex(text);
 }
 

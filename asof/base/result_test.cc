@@ -79,18 +79,21 @@ TEST(ResultDeathTest, TheWrongSideStopsTheProcess) {
 
 TEST(Error, TextSaysWhereWhatAndWhatNext) {
   EXPECT_EQ(error(ErrorCode::kInvalid, "no such view 'a'").text(), "no such view 'a'");
-  EXPECT_EQ(error(ErrorCode::kInvalid, "no such view 'a'", "features.yaml:3", "did you mean 'b'?").text(),
-            "features.yaml:3: no such view 'a'; did you mean 'b'?");
+  EXPECT_EQ(
+      error(ErrorCode::kInvalid, "no such view 'a'", "features.yaml:3", "did you mean 'b'?").text(),
+      "features.yaml:3: no such view 'a'; did you mean 'b'?");
 }
 
 TEST(Error, TextListsItsDetailsOnLinesOfTheirOwn) {
   Error failure = error(ErrorCode::kInvalid, "2 errors");
-  failure.details = {error(ErrorCode::kInvalid, "one", "a.yaml:1"), error(ErrorCode::kNotFound, "two")};
+  failure.details = {error(ErrorCode::kInvalid, "one", "a.yaml:1"),
+                     error(ErrorCode::kNotFound, "two")};
   EXPECT_EQ(failure.text(), "2 errors\n  a.yaml:1: one\n  two");
 }
 
 TEST(Error, ContextStandsBeforeTheMessageOutermostFirst) {
-  Error failure = error(ErrorCode::kCorrupt, "bad magic", "f", "restore it").with_context("reading the ledger");
+  Error failure =
+      error(ErrorCode::kCorrupt, "bad magic", "f", "restore it").with_context("reading the ledger");
   failure = std::move(failure).with_context("opening the store");
   EXPECT_EQ(failure.message, "opening the store: reading the ledger: bad magic");
   EXPECT_EQ(failure.code, ErrorCode::kCorrupt);
