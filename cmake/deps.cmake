@@ -10,9 +10,6 @@ if(ASOF_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
-if(ASOF_BENCHMARKS)
-  find_package(benchmark REQUIRED)
-endif()
 
 set(ASOF_THIRD_PARTY ${PROJECT_SOURCE_DIR}/third_party CACHE PATH "What tools/setup.sh fetched")
 
