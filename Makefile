@@ -9,6 +9,7 @@ FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 # The store that `make demo` runs on: empty for the built-in one, or redis.
 ONLINE ?=
+BENCH ?=
 
 # The program finds the library beside itself, so the two stand together wherever they are copied.
 PROGRAM := build/release/bin/asof
@@ -51,10 +52,9 @@ coverage:  ## run the tests with gcov counters; needs gcovr; leaves build/covera
 	ctest --preset coverage -j $(TEST_JOBS)
 	gcovr --root . --filter asof/ --exclude '.*_test\.cc' --html-details build/coverage/report.html --print-summary build/coverage
 
-bench:  ## build and run the benchmarks; they print figures and assert nothing
-	@cmake --preset bench >/dev/null
-	cmake --build --preset bench -j $(JOBS)
-	@for program in build/bench/bin/*_bench; do [ -x "$$program" ] && "$$program" || exit; done
+bench: build  ## run the benchmarks; they print figures and assert nothing; BENCH="--only join" passes options on
+	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load
+	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
 
 format:  ## format every C++ file
 	tools/format.sh

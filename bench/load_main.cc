@@ -2,10 +2,10 @@
 //
 //   bench_load --port N --rate R --seconds S --connections C --target PATH --body FILE
 //
-// Requests leave on a fixed timetable, whatever the server does; a latency counts from the instant the request was due
-// (wrk2's method), so that a stalled server is charged for the requests that had to wait. FILE has one JSON body a line,
-// sent in turn; without --body the target is read by GET. Prints one JSON object: requests, errors, percentiles in
-// microseconds.
+// Requests leave on a fixed timetable, whatever the server does; a latency counts from the instant
+// the request was due (wrk2's method), so that a stalled server is charged for the requests that
+// had to wait. FILE has one JSON body a line, sent in turn; without --body the target is read by
+// GET. Prints one JSON object: requests, errors, percentiles in microseconds.
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -92,10 +92,12 @@ int connect_to(int port) {
 std::vector<std::string> make_requests(const Settings& settings) {
   std::vector<std::string> requests;
   for (const std::string& body : settings.bodies)
-    requests.push_back(fmt::format(
-        "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-        settings.target, body.size(), body));
-  if (requests.empty()) requests.push_back(fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", settings.target));
+    requests.push_back(
+        fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                    "application/json\r\nContent-Length: {}\r\n\r\n{}",
+                    settings.target, body.size(), body));
+  if (requests.empty())
+    requests.push_back(fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", settings.target));
   return requests;
 }
 
@@ -104,7 +106,8 @@ bool is_complete(const std::string& answer, bool& ok) {
   size_t head = answer.find("\r\n\r\n");
   if (head == std::string::npos) return false;
   std::string lower = answer.substr(0, head);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   size_t field = lower.find("content-length:");
   size_t length = field == std::string::npos ? 0 : std::stoul(lower.substr(field + 15));
   ok = answer.starts_with("HTTP/1.1 200");
@@ -144,13 +147,16 @@ Outcome run(const Settings& settings) {
   std::deque<int64_t> waiting;  // due, but no connection was free
   for (uint64_t sent = 0, due = 0; outcome.latencies_us.size() < total;) {
     int64_t now_us = asof::steady_now_us();
-    for (; due < total && start_us + static_cast<int64_t>(static_cast<double>(due) * gap_us) <= now_us; ++due)
+    for (; due < total &&
+           start_us + static_cast<int64_t>(static_cast<double>(due) * gap_us) <= now_us;
+         ++due)
       waiting.push_back(start_us + static_cast<int64_t>(static_cast<double>(due) * gap_us));
     for (size_t i = 0; i < connections.size() && !waiting.empty(); ++i) {
       Connection& connection = connections[i];
       if (connection.busy) continue;
       const std::string& request = requests[sent++ % requests.size()];
-      if (send(connection.socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
+      if (send(connection.socket, request.data(), request.size(), MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(request.size()))
         fail("cannot send");
       connection.busy = true;
       connection.due_us = waiting.front();
@@ -174,8 +180,12 @@ int main(int argc, char** argv) {
   Outcome outcome = run(settings);
   std::vector<int64_t>& sorted = outcome.latencies_us;
   std::sort(sorted.begin(), sorted.end());
-  auto percentile = [&](double share) { return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))]; };
-  fmt::print("{{\"requests\":{},\"errors\":{},\"p50_us\":{},\"p90_us\":{},\"p99_us\":{},\"p999_us\":{},\"max_us\":{}}}\n",
-             sorted.size(), outcome.errors, percentile(0.5), percentile(0.9), percentile(0.99), percentile(0.999),
-             sorted.back());
+  auto percentile = [&](double share) {
+    return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
+  };
+  fmt::print(
+      "{{\"requests\":{},\"errors\":{},\"p50_us\":{},\"p90_us\":{},\"p99_us\":{},\"p999_us\":{},"
+      "\"max_us\":{}}}\n",
+      sorted.size(), outcome.errors, percentile(0.5), percentile(0.9), percentile(0.99),
+      percentile(0.999), sorted.back());
 }

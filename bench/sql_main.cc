@@ -1,5 +1,5 @@
-// bench_sql: runs SQL statements in DuckDB as one process: generates the data, and is the peer that `asof train` is
-// measured against (the same library, whole process, Parquet to Parquet).
+// bench_sql: runs SQL statements in DuckDB as one process: generates the data, and is the peer that
+// `asof train` is measured against (the same library, whole process, Parquet to Parquet).
 //
 //   bench_sql [--threads N] "STATEMENT" …
 
@@ -24,7 +24,8 @@ bool run(duckdb_connection connection, const char* sql) {
 int main(int argc, char** argv) {
   duckdb_database database;
   duckdb_connection connection;
-  if (duckdb_open(nullptr, &database) != DuckDBSuccess || duckdb_connect(database, &connection) != DuckDBSuccess) {
+  if (duckdb_open(nullptr, &database) != DuckDBSuccess ||
+      duckdb_connect(database, &connection) != DuckDBSuccess) {
     std::fprintf(stderr, "bench_sql: cannot start DuckDB\n");
     return 1;
   }

@@ -20,7 +20,8 @@ struct Difference {
   std::string feature;  // "" where it concerns the whole row
   std::string online;   // value or "absent"
   std::string offline;
-  std::string cause;    // "missing online", "not in the offline store", "older online", "newer online", "another value", …
+  std::string cause;  // "missing online", "not in the offline store", "older online", "newer
+                      // online", "another value", …
 };
 
 struct ViewVerification {
@@ -35,13 +36,15 @@ struct ViewVerification {
 };
 
 struct VerifySpec {
-  std::vector<std::string> views;    // empty = all
-  std::optional<uint64_t> sample;    // compare about this many keys a view
+  std::vector<std::string> views;  // empty = all
+  std::optional<uint64_t> sample;  // compare about this many keys a view
   size_t examples = 20;
   uint64_t memory_budget_bytes = 512ull << 20;
 };
 
-Result<std::vector<ViewVerification>> verify(store::OfflineStore& offline, store::OnlineStore& online,
-                                             const plan::Snapshot& snapshot, const Clock& clock, const VerifySpec& spec);
+Result<std::vector<ViewVerification>> verify(store::OfflineStore& offline,
+                                             store::OnlineStore& online,
+                                             const plan::Snapshot& snapshot, const Clock& clock,
+                                             const VerifySpec& spec);
 
 }  // namespace asof::audit

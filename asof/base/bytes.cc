@@ -51,7 +51,9 @@ std::optional<std::string> from_hex(std::string_view text) {
 
 void append_base64(std::string& out, std::string_view bytes) {
   size_t i = 0;
-  auto byte = [&](size_t at) { return static_cast<uint32_t>(static_cast<unsigned char>(bytes[at])); };
+  auto byte = [&](size_t at) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(bytes[at]));
+  };
   for (; i + 3 <= bytes.size(); i += 3) {
     uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     for (int shift = 18; shift >= 0; shift -= 6) out.push_back(kBase64Digits[bits >> shift & 63]);

@@ -5,8 +5,8 @@ namespace asof::inline base {
 
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 
-#define ASOF_CHECK(condition)                                                                 \
-  (static_cast<bool>(condition) ? void(0)                                                     \
+#define ASOF_CHECK(condition)             \
+  (static_cast<bool>(condition) ? void(0) \
                                 : ::asof::base::check_failed(#condition, __FILE__, __LINE__))
 
 }  // namespace asof::inline base

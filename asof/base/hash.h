@@ -1,6 +1,7 @@
 // Hashes: 64 bits for tables in memory, 128 bits for content. Not cryptographic.
 //
-// Source: XXH3 (xxHash), whose output is stable across releases and machines, so that it may be stored.
+// Source: XXH3 (xxHash), whose output is stable across releases and machines, so that it may be
+// stored.
 #pragma once
 
 #include <cstdint>

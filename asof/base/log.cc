@@ -45,7 +45,8 @@ std::string utc_now() {
   gmtime_r(&now.tv_sec, &parts);
   char text[64];
   size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(now.tv_nsec / 1'000'000));
+  std::snprintf(text + length, sizeof text - length, ".%03dZ",
+                static_cast<int>(now.tv_nsec / 1'000'000));
   return text;
 }
 

@@ -1,7 +1,8 @@
 // Result<T>: a value or an Error. The house's only way to report failure.
 //
-// Members are named as in std::expected, which g++ 12 does not have yet. Functions that can fail return Result and never
-// throw across a module's face; ASOF_TRY passes a failure on. "The row is not there" is a status, not an Error.
+// Members are named as in std::expected, which g++ 12 does not have yet. Functions that can fail
+// return Result and never throw across a module's face; ASOF_TRY passes a failure on. "The row is
+// not there" is a status, not an Error.
 #pragma once
 
 #include <optional>
@@ -15,7 +16,8 @@
 
 namespace asof::inline base {
 
-// What went wrong, in the words that HTTP, the exit code and Python are mapped from (each by an exhaustive switch).
+// What went wrong, in the words that HTTP, the exit code and Python are mapped from (each by an
+// exhaustive switch).
 enum class ErrorCode {
   kInvalid,
   kNotFound,
@@ -36,8 +38,9 @@ enum class ErrorCode {
 // "not_found" and so on: the spelling in JSON answers and logs.
 std::string_view to_string(ErrorCode code);
 
-// A failure: what was met and what was wanted (message), where (field: a file and line, or a path into a request), and
-// what to do next (hint). `details` holds further errors found in the same run, so that one run can report them all.
+// A failure: what was met and what was wanted (message), where (field: a file and line, or a path
+// into a request), and what to do next (hint). `details` holds further errors found in the same
+// run, so that one run can report them all.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
@@ -59,8 +62,10 @@ Error error(ErrorCode code, std::string message, std::string field = {}, std::st
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT: implicit by design
-  Result(Error failure) : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(Error failure)
+      : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -120,9 +125,10 @@ class [[nodiscard]] Result<void> {
 
 // ASOF_TRY(expression);                    returns the error of a failed Result
 // ASOF_TRY_ASSIGN(auto value, expression); the same, else declares or assigns the value
-#define ASOF_TRY(...)                                                                              \
-  do {                                                                                             \
-    if (auto asof_try_result = (__VA_ARGS__); !asof_try_result) return std::move(asof_try_result).error(); \
+#define ASOF_TRY(...)                                           \
+  do {                                                          \
+    if (auto asof_try_result = (__VA_ARGS__); !asof_try_result) \
+      return std::move(asof_try_result).error();                \
   } while (false)
 
 #define ASOF_TRY_ASSIGN(declaration, ...) \

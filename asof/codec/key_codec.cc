@@ -44,7 +44,9 @@ void append_text(std::string& out, TypeKind kind, std::string_view text) {
   out.append(text);
 }
 
-Error corrupt_key() { return error(ErrorCode::kCorrupt, "the bytes are not a join key of these columns"); }
+Error corrupt_key() {
+  return error(ErrorCode::kCorrupt, "the bytes are not a join key of these columns");
+}
 
 // Takes one part off the front of `rest`.
 Result<std::string_view> take_part(std::string_view& rest, TypeKind kind) {
@@ -92,7 +94,8 @@ Result<Value> decode_part(std::string_view part, const DataType& type) {
 }  // namespace
 
 Schema sorted_key_columns(Schema join_keys) {
-  std::sort(join_keys.begin(), join_keys.end(), [](const Field& a, const Field& b) { return a.name < b.name; });
+  std::sort(join_keys.begin(), join_keys.end(),
+            [](const Field& a, const Field& b) { return a.name < b.name; });
   return join_keys;
 }
 
@@ -102,10 +105,11 @@ Result<std::string> encode_key(std::span<const Value> values, const Schema& colu
   for (size_t i = 0; i < columns.size(); ++i) {
     const Value& value = values[i];
     if (value.is_null() || !matches(value, columns[i].type))
-      return error(ErrorCode::kInvalid,
-                   fmt::format("join key '{}' is {}, wanted {}", columns[i].name,
-                               value.is_null() ? "null" : "of another type", to_string(columns[i].type)),
-                   columns[i].name);
+      return error(
+          ErrorCode::kInvalid,
+          fmt::format("join key '{}' is {}, wanted {}", columns[i].name,
+                      value.is_null() ? "null" : "of another type", to_string(columns[i].type)),
+          columns[i].name);
     switch (columns[i].type.kind) {
       case TypeKind::kInt32:
       case TypeKind::kInt64: append_int64(out, value.as<int64_t>()); break;
@@ -114,7 +118,8 @@ Result<std::string> encode_key(std::span<const Value> values, const Schema& colu
       case TypeKind::kString: append_text(out, TypeKind::kString, value.as<std::string>()); break;
       case TypeKind::kBytes: append_text(out, TypeKind::kBytes, value.as<Bytes>().data); break;
       default:
-        return error(ErrorCode::kInvalid, fmt::format("{} cannot be a join key", to_string(columns[i].type)),
+        return error(ErrorCode::kInvalid,
+                     fmt::format("{} cannot be a join key", to_string(columns[i].type)),
                      columns[i].name);
     }
   }
@@ -149,7 +154,9 @@ bool KeyEncoder::encode_at(const Batch& batch, size_t row, std::string& out) con
       case TypeKind::kDate: append_date(out, column.at<int32_t>(row)); break;
       case TypeKind::kBool: append_bool(out, column.at<uint8_t>(row) != 0); break;
       case TypeKind::kString:
-      case TypeKind::kBytes: append_text(out, column.type.kind, column.at<StringSlot>(row).view()); break;
+      case TypeKind::kBytes:
+        append_text(out, column.type.kind, column.at<StringSlot>(row).view());
+        break;
       default: ASOF_CHECK(is_key_type(column.type));
     }
   }

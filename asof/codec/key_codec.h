@@ -1,8 +1,9 @@
 // Join-key codec: the bytes that name an entity, the same from every client, language and store.
 //
-// Per key column, in the order of the columns' names: one byte of type, the value's length as LEB128, the value. Integers
-// of any declared width are int64, big-endian with the sign bit flipped; dates 4 bytes likewise; bool one byte; string and
-// bytes as they are. A view without entities has the empty key. Collisions are impossible: types and lengths are explicit.
+// Per key column, in the order of the columns' names: one byte of type, the value's length as
+// LEB128, the value. Integers of any declared width are int64, big-endian with the sign bit
+// flipped; dates 4 bytes likewise; bool one byte; string and bytes as they are. A view without
+// entities has the empty key. Collisions are impossible: types and lengths are explicit.
 // docs/formats/key.md has golden bytes.
 #pragma once
 
@@ -21,7 +22,8 @@ namespace asof::codec {
 // The join keys of an entity (or of several) in the order of the bytes: by name.
 Schema sorted_key_columns(Schema join_keys);
 
-// Values in the order of `columns`. Errors: kInvalid for a null or a value of another type, naming the column.
+// Values in the order of `columns`. Errors: kInvalid for a null or a value of another type, naming
+// the column.
 Result<std::string> encode_key(std::span<const Value> values, const Schema& columns);
 
 // The inverse; an error (kCorrupt) for bytes that no encode_key wrote for these columns.

@@ -14,7 +14,8 @@ namespace {
 constexpr uint64_t kSign64 = uint64_t{1} << 63;
 constexpr uint32_t kSign32 = uint32_t{1} << 31;
 
-// Order-preserving bits: positive numbers above negative ones, and among negative ones the greater magnitude lower.
+// Order-preserving bits: positive numbers above negative ones, and among negative ones the greater
+// magnitude lower.
 uint32_t ordered(float value) {
   auto bits = std::bit_cast<uint32_t>(canonical(value));
   return (bits & kSign32) != 0 ? ~bits : bits | kSign32;
@@ -23,8 +24,12 @@ uint64_t ordered(double value) {
   auto bits = std::bit_cast<uint64_t>(canonical(value));
   return (bits & kSign64) != 0 ? ~bits : bits | kSign64;
 }
-float float_of(uint32_t bits) { return std::bit_cast<float>((bits & kSign32) != 0 ? bits ^ kSign32 : ~bits); }
-double double_of(uint64_t bits) { return std::bit_cast<double>((bits & kSign64) != 0 ? bits ^ kSign64 : ~bits); }
+float float_of(uint32_t bits) {
+  return std::bit_cast<float>((bits & kSign32) != 0 ? bits ^ kSign32 : ~bits);
+}
+double double_of(uint64_t bits) {
+  return std::bit_cast<double>((bits & kSign64) != 0 ? bits ^ kSign64 : ~bits);
+}
 
 void store_decimal(char* out, Int128 value) {
   auto bits = static_cast<UInt128>(value);
@@ -41,9 +46,13 @@ void store_fixed(char* out, const Column& column, size_t row) {
   switch (column.type.kind) {
     case TypeKind::kBool: *out = column.at<uint8_t>(row) != 0 ? 1 : 0; break;
     case TypeKind::kInt32:
-    case TypeKind::kDate: store_big_endian(out, static_cast<uint32_t>(column.at<int32_t>(row)) ^ kSign32); break;
+    case TypeKind::kDate:
+      store_big_endian(out, static_cast<uint32_t>(column.at<int32_t>(row)) ^ kSign32);
+      break;
     case TypeKind::kInt64:
-    case TypeKind::kTimestamp: store_big_endian(out, static_cast<uint64_t>(column.at<int64_t>(row)) ^ kSign64); break;
+    case TypeKind::kTimestamp:
+      store_big_endian(out, static_cast<uint64_t>(column.at<int64_t>(row)) ^ kSign64);
+      break;
     case TypeKind::kFloat32: store_big_endian(out, ordered(column.at<float>(row))); break;
     case TypeKind::kFloat64: store_big_endian(out, ordered(column.at<double>(row))); break;
     case TypeKind::kDecimal: {
@@ -81,12 +90,17 @@ void append_list(std::string& out, const Column& column, size_t row) {
 Value load_value(const char* in, std::string_view text, const DataType& type) {
   switch (type.kind) {
     case TypeKind::kBool: return Value(*in != 0);
-    case TypeKind::kInt32: return Value(static_cast<int64_t>(static_cast<int32_t>(load_big_endian<uint32_t>(in) ^ kSign32)));
-    case TypeKind::kInt64: return Value(static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64));
+    case TypeKind::kInt32:
+      return Value(
+          static_cast<int64_t>(static_cast<int32_t>(load_big_endian<uint32_t>(in) ^ kSign32)));
+    case TypeKind::kInt64:
+      return Value(static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64));
     case TypeKind::kFloat32: return Value(float_of(load_big_endian<uint32_t>(in)));
     case TypeKind::kFloat64: return Value(double_of(load_big_endian<uint64_t>(in)));
-    case TypeKind::kTimestamp: return Value(Timestamp{static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64)});
-    case TypeKind::kDate: return Value(Date{static_cast<int32_t>(load_big_endian<uint32_t>(in) ^ kSign32)});
+    case TypeKind::kTimestamp:
+      return Value(Timestamp{static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64)});
+    case TypeKind::kDate:
+      return Value(Date{static_cast<int32_t>(load_big_endian<uint32_t>(in) ^ kSign32)});
     case TypeKind::kDecimal: return Value(Decimal{load_decimal(in), type.scale});
     case TypeKind::kString: return Value(std::string(text));
     case TypeKind::kBytes: return Value(Bytes{std::string(text)});
@@ -186,8 +200,9 @@ Result<std::string> encode_row(const RowLayout& layout, int64_t event_us, int64_
   for (size_t i = 0; i < values.size(); ++i) {
     const Field& field = layout.features()[i];
     if (!matches(values[i], field.type))
-      return error(ErrorCode::kInvalid, fmt::format("feature '{}' is {}, which is not of type {}", field.name,
-                                                    to_string(values[i]), to_string(field.type)),
+      return error(ErrorCode::kInvalid,
+                   fmt::format("feature '{}' is {}, which is not of type {}", field.name,
+                               to_string(values[i]), to_string(field.type)),
                    field.name);
     builders.emplace_back(field.type);
     builders.back().append(values[i]);
@@ -208,9 +223,10 @@ std::string row_bound(int64_t event_us) {
 Result<RowView> RowView::open(const RowLayout& layout, std::string_view bytes) {
   if (bytes.size() < layout.fixed_size_) return corrupt_row("too short");
   if (static_cast<uint8_t>(bytes[16]) != kRowFormatVersion)
-    return corrupt_row(fmt::format("format version {}, this program reads {}", static_cast<uint8_t>(bytes[16]),
-                                   kRowFormatVersion));
-  if (load_big_endian<uint32_t>(bytes.data() + 17) != layout.fingerprint_) return corrupt_row("another schema");
+    return corrupt_row(fmt::format("format version {}, this program reads {}",
+                                   static_cast<uint8_t>(bytes[16]), kRowFormatVersion));
+  if (load_big_endian<uint32_t>(bytes.data() + 17) != layout.fingerprint_)
+    return corrupt_row("another schema");
   RowView view(layout, bytes);
   uint64_t tail = layout.fixed_size_;
   for (size_t i = 0; i < layout.size(); ++i) {
@@ -227,14 +243,20 @@ Result<RowView> RowView::open(const RowLayout& layout, std::string_view bytes) {
   return view;
 }
 
-float RowView::float32_at(size_t feature) const { return float_of(load_big_endian<uint32_t>(at(feature))); }
-double RowView::float64_at(size_t feature) const { return double_of(load_big_endian<uint64_t>(at(feature))); }
+float RowView::float32_at(size_t feature) const {
+  return float_of(load_big_endian<uint32_t>(at(feature)));
+}
+double RowView::float64_at(size_t feature) const {
+  return double_of(load_big_endian<uint64_t>(at(feature)));
+}
 Int128 RowView::decimal_at(size_t feature) const { return load_decimal(at(feature)); }
 
 std::string_view RowView::bytes_at(size_t feature) const {
-  // The tail begins where the lengths end; those of earlier features tell how far in this one starts.
+  // The tail begins where the lengths end; those of earlier features tell how far in this one
+  // starts.
   size_t start = layout_->fixed_size_;
-  for (const char* length = bytes_.data() + layout_->lengths_offset_; length < at(feature); length += 4)
+  for (const char* length = bytes_.data() + layout_->lengths_offset_; length < at(feature);
+       length += 4)
     start += load_big_endian<uint32_t>(length);
   return bytes_.substr(start, load_big_endian<uint32_t>(at(feature)));
 }
@@ -242,7 +264,8 @@ std::string_view RowView::bytes_at(size_t feature) const {
 Value RowView::value_at(size_t feature) const {
   if (!is_present(feature)) return Value(Null{});
   const DataType& type = layout_->features()[feature].type;
-  return load_value(at(feature), is_variable(type.kind) ? bytes_at(feature) : std::string_view{}, type);
+  return load_value(at(feature), is_variable(type.kind) ? bytes_at(feature) : std::string_view{},
+                    type);
 }
 
 List decode_list(std::string_view encoded, const DataType& element_type) {
@@ -254,8 +277,9 @@ List decode_list(std::string_view encoded, const DataType& element_type) {
     bool present = encoded[0] != 0;
     size_t length = width != 0 ? width : load_big_endian<uint32_t>(encoded.data() + 1);
     size_t start = width != 0 ? 1 : 5;
-    list.push_back(present ? load_value(encoded.data() + start, encoded.substr(start, length), element_type)
-                           : Value(Null{}));
+    list.push_back(
+        present ? load_value(encoded.data() + start, encoded.substr(start, length), element_type)
+                : Value(Null{}));
     encoded.remove_prefix(start + length);
   }
   return list;

@@ -1,18 +1,19 @@
-// Row codec: a feature row as bytes whose memcmp order is rule 4's, so that "the newest row" is "the greatest bytes" in
-// every kernel and every store.
+// Row codec: a feature row as bytes whose memcmp order is rule 4's, so that "the newest row" is
+// "the greatest bytes" in every kernel and every store.
 //
 //   event time  8 bytes   big-endian, sign bit flipped
 //   known time  8 bytes   likewise; the null known time is all zeros, below every other
 //   version     1 byte    kRowFormatVersion
 //   schema      4 bytes   fingerprint of the features' names and types
 //   presence    ⌈n/8⌉     one bit a feature in declared order, highest first; set = present
-//   fixed       Σ width   every fixed-width feature in declared order, order-preserving; zeros where null
-//   lengths     4 bytes each variable-width feature, big-endian; 0 where null
+//   fixed       Σ width   every fixed-width feature in declared order, order-preserving;
+//                         zeros where null
+//   lengths     4 bytes   each variable-width feature, big-endian; 0 where null
 //   tail                  the variable-width bytes in declared order
 //
-// A list is its element count (4 bytes), then for every element one byte of presence and the value, fixed-width as above
-// (zeros where null) or 4 bytes of length and the bytes. Values are canonical: one NaN, no negative zero.
-// docs/formats/row.md has golden bytes.
+// A list is its element count (4 bytes), then for every element one byte of presence and the value,
+// fixed-width as above (zeros where null) or 4 bytes of length and the bytes. Values are canonical:
+// one NaN, no negative zero. docs/formats/row.md has golden bytes.
 #pragma once
 
 #include <span>
@@ -70,28 +71,31 @@ struct RowTimes {
   friend auto operator<=>(const RowTimes&, const RowTimes&) = default;
 };
 
-// Writes rows. `known_us` is kNullTimeUs for a null known time; a source without known time passes its event time.
-// Threads: concurrent calls with different `out` are fine.
+// Writes rows. `known_us` is kNullTimeUs for a null known time; a source without known time passes
+// its event time. Threads: concurrent calls with different `out` are fine.
 class RowEncoder {
  public:
   // Feature i of the layout stands at positions[i] of a batch, in the layout's physical type.
   RowEncoder(const RowLayout& layout, std::vector<size_t> positions);
   // Replaces `out`.
-  void encode_at(int64_t event_us, int64_t known_us, const Batch& batch, size_t row, std::string& out) const;
+  void encode_at(int64_t event_us, int64_t known_us, const Batch& batch, size_t row,
+                 std::string& out) const;
 
  private:
   const RowLayout* layout_;
   std::vector<size_t> positions_;
 };
 
-// From single values, in declared order. Errors: kInvalid where a value does not match its feature's type.
+// From single values, in declared order. Errors: kInvalid where a value does not match its
+// feature's type.
 Result<std::string> encode_row(const RowLayout& layout, int64_t event_us, int64_t known_us,
                                std::span<const Value> values);
 
 // The earliest bytes of any row with this event time: rows before it in memcmp order are older.
 std::string row_bound(int64_t event_us);
 
-// Reads a row in place: nothing is copied, every access is an offset. Check bytes from outside with open() first.
+// Reads a row in place: nothing is copied, every access is an offset. Check bytes from outside with
+// open() first.
 class RowView {
  public:
   // Trusts the bytes: they passed open() once, or this process encoded them.
@@ -99,13 +103,16 @@ class RowView {
   // Errors: kCorrupt where the bytes are not a row of this layout.
   static Result<RowView> open(const RowLayout& layout, std::string_view bytes);
 
-  Timestamp event_time() const { return {static_cast<int64_t>(load_big_endian<uint64_t>(bytes_.data()) ^ kSign)}; }
+  Timestamp event_time() const {
+    return {static_cast<int64_t>(load_big_endian<uint64_t>(bytes_.data()) ^ kSign)};
+  }
   // kNullTimeUs where null.
   int64_t known_time_us() const {
     return static_cast<int64_t>(load_big_endian<uint64_t>(bytes_.data() + 8) ^ kSign);
   }
   bool is_present(size_t feature) const {
-    return (static_cast<unsigned char>(bytes_[kRowHeaderSize + feature / 8]) >> (7 - feature % 8) & 1) != 0;
+    return (static_cast<unsigned char>(bytes_[kRowHeaderSize + feature / 8]) >> (7 - feature % 8) &
+            1) != 0;
   }
   // By the feature's type; undefined where it is null.
   bool bool_at(size_t feature) const { return *at(feature) != 0; }

@@ -1,4 +1,5 @@
-// Admission: which feature rows count, and from when (product.md, rules 1, 3, 10). One place for every path.
+// Admission: which feature rows count, and from when (product.md, rules 1, 3, 10). One place for
+// every path.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,8 @@ namespace asof::kernel {
 
 enum class Rejection { kNone, kNullKey, kNullEventTime, kImplausibleEventTime, kNullKnownTime };
 
-// The times of a feature row under its view's time rule. `from_us` is the instant from which it counts.
+// The times of a feature row under its view's time rule. `from_us` is the instant from which it
+// counts.
 struct RowAdmission {
   Rejection rejection = Rejection::kNone;
   int64_t event_us = 0;
@@ -20,7 +22,8 @@ struct RowAdmission {
   int64_t from_us = 0;   // max(event, known), or the event alone under as_of: event
 };
 
-// `known` is null where the source declares no known time. The null known time under as_of: known is a rejection.
+// `known` is null where the source declares no known time. The null known time under as_of: known
+// is a rejection.
 inline RowAdmission admit(const Column& event, const Column* known, model::AsOf as_of, size_t row) {
   RowAdmission out;
   if (!event.is_valid(row)) {

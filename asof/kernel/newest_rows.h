@@ -1,8 +1,10 @@
-// Newest rows: the greatest encoded row of each key, in bounded memory. The spine join turned around.
+// Newest rows: the greatest encoded row of each key, in bounded memory. The spine join turned
+// around.
 //
-// A pass collects the keys whose hash lies in [from, until). It starts with `until` at the end; when the rows held outgrow
-// the budget, it halves its range and drops what falls outside. The caller writes the pass out in key order and scans again
-// for the next range, until all is covered: one scan where memory suffices, more where it does not, never unbounded.
+// A pass collects the keys whose hash lies in [from, until). It starts with `until` at the end;
+// when the rows held outgrow the budget, it halves its range and drops what falls outside. The
+// caller writes the pass out in key order and scans again for the next range, until all is covered:
+// one scan where memory suffices, more where it does not, never unbounded.
 #pragma once
 
 #include <cstdint>
@@ -24,17 +26,18 @@ struct NewestRowsSpec {
   const codec::RowLayout* layout = nullptr;
   bool has_known_time = false;
   model::AsOf as_of = model::AsOf::kKnown;
-  int64_t admitted_until_us = 0;  // rows that count only later are deferred (rule 10)
+  int64_t admitted_until_us = 0;            // rows that count only later are deferred (rule 10)
   std::optional<int64_t> retained_from_us;  // rows with an earlier event time are refused (rule 8)
   uint64_t memory_budget_bytes = 512ull << 20;
 };
 
 struct NewestRowsCounts {
   uint64_t rows = 0;
-  std::map<std::string, uint64_t> rejected;  // "null key", "null event time", "event time outside 1900-2200",
-                                             // "null known time", "older than online_retention"
+  // "null key", "null event time", "event time outside 1900-2200",.
+  std::map<std::string, uint64_t> rejected;
+  // "null known time", "older than online_retention"
   uint64_t deferred = 0;
-  std::optional<int64_t> deferred_from_us;   // the earliest instant from which a deferred row counts
+  std::optional<int64_t> deferred_from_us;  // the earliest instant from which a deferred row counts
   std::optional<int64_t> deferred_known_us;  // the earliest known time among deferred rows
   std::optional<int64_t> newest_known_us;    // the greatest known time seen
   std::optional<int64_t> newest_event_us;    // the greatest event time admitted
@@ -53,8 +56,12 @@ class NewestRows {
   std::optional<uint64_t> until() const;
   // Keys held.
   size_t size() const;
-  // Every (key, row) in key order, in chunks of at most `chunk` pairs. false from the callback stops.
-  void for_each_chunk(size_t chunk, const std::function<bool(std::span<const std::pair<std::string_view, std::string_view>>)>& emit) const;
+  // Every (key, row) in key order, in chunks of at most `chunk` pairs. false from the callback
+  // stops.
+  void for_each_chunk(
+      size_t chunk,
+      const std::function<bool(std::span<const std::pair<std::string_view, std::string_view>>)>&
+          emit) const;
   // The row of a key held by this pass; empty where there is none.
   std::string_view find(std::string_view key) const;
   // Whether the key belongs to this pass's range.

@@ -1,9 +1,11 @@
-// The spine join: for each label the newest feature row that it may see (product.md, rules 3 and 4).
+// The spine join: for each label the newest feature row that it may see (product.md, rules 3 and
+// 4).
 //
-// The label rows are indexed once (key -> sorted times -> slots). Feature rows stream by in any order, on any number of
-// threads: each lands at the first label of its key with t >= the instant from which the row counts, and the slot keeps the
-// greatest encoded row. A last pass takes the running maximum along each key's slots: what one label may see, every later
-// label of the key may see too. Memory is that of the labels and the rows they won, never that of the history.
+// The label rows are indexed once (key -> sorted times -> slots). Feature rows stream by in any
+// order, on any number of threads: each lands at the first label of its key with t >= the instant
+// from which the row counts, and the slot keeps the greatest encoded row. A last pass takes the
+// running maximum along each key's slots: what one label may see, every later label of the key may
+// see too. Memory is that of the labels and the rows they won, never that of the history.
 #pragma once
 
 #include <memory>
@@ -33,10 +35,12 @@ class LabelIndex {
   std::unique_ptr<State> state_;
 };
 
-// Collects labels from concurrent batches. A null key or time leaves the label out: it will find nothing.
+// Collects labels from concurrent batches. A null key or time leaves the label out: it will find
+// nothing.
 class LabelIndex::Builder {
  public:
-  // `labels`: how many positions there are. The batch's columns: position, label time, then the key's columns.
+  // `labels`: how many positions there are. The batch's columns: position, label time, then the
+  // key's columns.
   Builder(size_t labels, Schema key_columns, size_t workers);
   ~Builder();
   void add(const Batch& batch, size_t worker);
@@ -48,7 +52,7 @@ class LabelIndex::Builder {
 };
 
 struct SpineJoinSpec {
-  Schema key_columns;                  // in the order of key bytes; the batch's first columns
+  Schema key_columns;  // in the order of key bytes; the batch's first columns
   const codec::RowLayout* layout = nullptr;
   bool has_known_time = false;
   model::AsOf as_of = model::AsOf::kKnown;
@@ -62,7 +66,8 @@ struct SpineJoinCounts {
   uint64_t null_known_times = 0;
 };
 
-// One view's join. Batches are shaped as store::ScanSpec says: keys, event_time, known_time if declared, features.
+// One view's join. Batches are shaped as store::ScanSpec says: keys, event_time, known_time if
+// declared, features.
 class SpineJoin {
  public:
   SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers);
@@ -73,7 +78,8 @@ class SpineJoin {
   void add(const Batch& batch, size_t worker);
   // After the last add(): the running maximum.
   void finish(size_t threads);
-  // The row that won the label at this position; empty where none may be seen. Threads: concurrent after finish().
+  // The row that won the label at this position; empty where none may be seen. Threads: concurrent
+  // after finish().
   std::string_view row_of(int64_t position) const;
   // The label's time; kNullTimeUs where its key or time is null.
   int64_t label_time_us(int64_t position) const;

@@ -1,7 +1,9 @@
-// Materialization: the newest row of each key, from the offline store to the online store, with a ledger of runs.
+// Materialization: the newest row of each key, from the offline store to the online store, with a
+// ledger of runs.
 //
-// A run writes data first and the ledger second, so that a killed run is harmless: the next one resumes. A changed
-// definition, or `full`, loads a new generation beside the served one and flips to it at the end (product.md, rule 9).
+// A run writes data first and the ledger second, so that a killed run is harmless: the next one
+// resumes. A changed definition, or `full`, loads a new generation beside the served one and flips
+// to it at the end (product.md, rule 9).
 #pragma once
 
 #include <functional>
@@ -40,14 +42,18 @@ using Progress = std::function<void(const RunProgress&)>;
 // Threads: any; a lease lets only one process run a view at a time.
 class Materializer {
  public:
-  Materializer(store::Catalog& catalog, store::OfflineStore& offline, store::OnlineStore& online, const Clock& clock)
+  Materializer(store::Catalog& catalog, store::OfflineStore& offline, store::OnlineStore& online,
+               const Clock& clock)
       : catalog_(catalog), offline_(offline), online_(online), clock_(clock) {}
 
-  // One run a view, one after another; a failed one does not stop the others and stands in the result as it stands in the
-  // ledger. Errors: of the request itself (unknown view, from after to), or of the catalog.
-  Result<std::vector<store::Run>> run(const std::string& project, const MaterializeSpec& spec, const Progress& progress);
+  // One run a view, one after another; a failed one does not stop the others and stands in the
+  // result as it stands in the ledger. Errors: of the request itself (unknown view, from after to),
+  // or of the catalog.
+  Result<std::vector<store::Run>> run(const std::string& project, const MaterializeSpec& spec,
+                                      const Progress& progress);
 
-  // Deletes rows older than each view's online_retention (rule 8). Never under a set clock. Returns rows deleted.
+  // Deletes rows older than each view's online_retention (rule 8). Never under a set clock. Returns
+  // rows deleted.
   Result<uint64_t> sweep(const std::string& project);
 
  private:
@@ -57,9 +63,10 @@ class Materializer {
   const Clock& clock_;
 };
 
-// Whether the online store holds what the ledger committed: per view, nothing or why its reads must be refused.
-// Checked on connect and every second by the server.
-Result<std::map<std::string, std::string>> check_marker(store::OnlineStore& online, store::Catalog& catalog,
+// Whether the online store holds what the ledger committed: per view, nothing or why its reads must
+// be refused. Checked on connect and every second by the server.
+Result<std::map<std::string, std::string>> check_marker(store::OnlineStore& online,
+                                                        store::Catalog& catalog,
                                                         const plan::Snapshot& snapshot);
 
 }  // namespace asof::materialize

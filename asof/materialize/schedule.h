@@ -12,11 +12,13 @@
 
 namespace asof::materialize {
 
-// The first instant after `after` at which the schedule fires. "every d": multiples of d since the epoch. Cron: five fields
-// (minute hour day month weekday) with *, lists, ranges and steps, UTC. Errors: kInvalid for a cron line that is none.
+// The first instant after `after` at which the schedule fires. "every d": multiples of d since the
+// epoch. Cron: five fields (minute hour day month weekday) with *, lists, ranges and steps, UTC.
+// Errors: kInvalid for a cron line that is none.
 Result<Timestamp> next_due(const model::Schedule& schedule, Timestamp after);
 
-// The views whose schedule has fired since their last run started (or that never ran), oldest first.
+// The views whose schedule has fired since their last run started (or that never ran), oldest
+// first.
 std::vector<std::string> due_views(const plan::Snapshot& snapshot, Timestamp now);
 
 }  // namespace asof::materialize

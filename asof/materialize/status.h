@@ -19,11 +19,12 @@ struct FeatureCoverage {
 
 struct ViewStatus {
   std::string view;
-  std::string verdict;  // "fresh", "stale", "never loaded", "not online"
-  std::string reason;   // why it is stale: what was promised, what was met
+  std::string verdict;                    // "fresh", "stale", "never loaded", "not online"
+  std::string reason;                     // why it is stale: what was promised, what was met
   std::optional<double> age_hours;        // of the last successful run
   std::optional<double> event_age_hours;  // of the newest event online
-  std::optional<double> threshold_hours;  // --max-age, else freshness, else twice the schedule's period
+  // --max-age, else freshness, else twice the schedule's period.
+  std::optional<double> threshold_hours;
   int64_t rows_online = 0;
   uint64_t entity_keys = 0;  // keys of the entity: of all its views together
   std::vector<FeatureCoverage> coverage;

@@ -1,7 +1,8 @@
-// The definitions a team writes: entities, sources, feature views and feature services, as plain data.
+// The definitions a team writes: entities, sources, feature views and feature services, as plain
+// data.
 //
-// They are made by the YAML reader (read_yaml.h) or from canonical JSON (definitions_json.h), checked by validate(), and
-// immutable from then on. Names are unique within a kind.
+// They are made by the YAML reader (read_yaml.h) or from canonical JSON (definitions_json.h),
+// checked by validate(), and immutable from then on. Names are unique within a kind.
 #pragma once
 
 #include <map>
@@ -66,7 +67,7 @@ struct Source {
 struct Feature {
   std::string name;
   DataType type;
-  std::string column;             // "" = name
+  std::string column;                  // "" = name
   std::optional<Value> default_value;  // replaces the null of rule 6
   About about;
   friend bool operator==(const Feature&, const Feature&) = default;
@@ -80,7 +81,8 @@ struct Schedule {
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 
-// What consumers are promised: an age, or that every event shows (`per event`, not judged stale by age).
+// What consumers are promised: an age, or that every event shows (`per event`, not judged stale by
+// age).
 struct Freshness {
   std::optional<Duration> age;
   bool per_event = false;
@@ -102,12 +104,14 @@ struct FeatureView {
   friend bool operator==(const FeatureView&, const FeatureView&) = default;
 };
 
-// One line of a service: `view:feature` (one feature named), a whole view (none named), or a view in a role.
+// One line of a service: `view:feature` (one feature named), a whole view (none named), or a view
+// in a role.
 struct ServiceItem {
   std::string view;
-  std::vector<std::string> features;             // empty = all of the view's
-  std::string as;                                // the role; "" = none
-  std::map<std::string, std::string> join_keys;  // the view's join key -> the request's or label's column
+  std::vector<std::string> features;  // empty = all of the view's
+  std::string as;                     // the role; "" = none
+  // The view's join key -> the request's or label's column.
+  std::map<std::string, std::string> join_keys;
   friend bool operator==(const ServiceItem&, const ServiceItem&) = default;
 };
 
@@ -132,7 +136,8 @@ struct Definitions {
   const FeatureService* find_service(std::string_view name) const;
 };
 
-// The view's join keys: those of all its entities, sorted by name (the order of key bytes). The entities must exist.
+// The view's join keys: those of all its entities, sorted by name (the order of key bytes). The
+// entities must exist.
 Schema join_keys_of(const FeatureView& view, const Definitions& definitions);
 // The view's features as a schema, in declared order (the order of row bytes).
 Schema feature_schema(const FeatureView& view);

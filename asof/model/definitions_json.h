@@ -1,6 +1,8 @@
-// Definitions as canonical JSON: what the registry stores, what content hashes are taken of, what HTTP and --json show.
+// Definitions as canonical JSON: what the registry stores, what content hashes are taken of, what
+// HTTP and --json show.
 //
-// Canonical: keys in sorted order, properties at their default left out, no blanks, UTF-8, numbers without exponent.
+// Canonical: keys in sorted order, properties at their default left out, no blanks, UTF-8, numbers
+// without exponent.
 #pragma once
 
 #include <string>

@@ -11,7 +11,8 @@
 
 namespace asof::model {
 
-// One engine's address: "lmdb:.asof/online" or {url: …, option: value, …}. Options are checked by the engine's own table.
+// One engine's address: "lmdb:.asof/online" or {url: …, option: value, …}. Options are checked by
+// the engine's own table.
 struct EngineConfig {
   std::string url;
   std::map<std::string, std::string> options;
@@ -38,8 +39,9 @@ struct ProjectConfig {
 // Looks up an environment variable; nothing where it is unset.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
-// Reads the text of asof.yaml; ${VAR} and ${VAR:-default} are replaced. Errors: kInvalid, one detail each mistake, with
-// `path`:line, what was met, what was wanted and the nearest name.
-Result<ProjectConfig> read_project_config(std::string_view path, std::string_view text, const Environment& environment);
+// Reads the text of asof.yaml; ${VAR} and ${VAR:-default} are replaced. Errors: kInvalid, one
+// detail each mistake, with `path`:line, what was met, what was wanted and the nearest name.
+Result<ProjectConfig> read_project_config(std::string_view path, std::string_view text,
+                                          const Environment& environment);
 
 }  // namespace asof::model

@@ -9,9 +9,10 @@
 
 namespace asof::model {
 
-// Unknown entities, sources, views and features (with the nearest name), join keys of a type that no key has, defaults of
-// another type than their feature, retention shorter than max_age, clashes of names, roles without their keys, …
-// Each error's `field` is the place of the mistake, from `locations` where it is known.
+// Unknown entities, sources, views and features (with the nearest name), join keys of a type that
+// no key has, defaults of another type than their feature, retention shorter than max_age, clashes
+// of names, roles without their keys, … Each error's `field` is the place of the mistake, from
+// `locations` where it is known.
 std::vector<Error> validate(const Definitions& definitions, const Locations& locations);
 
 }  // namespace asof::model

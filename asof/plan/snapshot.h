@@ -1,4 +1,5 @@
-// Snapshot: a project's definitions and what is online of them, as of one moment. Immutable, shared, swapped whole.
+// Snapshot: a project's definitions and what is online of them, as of one moment. Immutable,
+// shared, swapped whole.
 #pragma once
 
 #include <map>
@@ -24,10 +25,12 @@ struct Snapshot {
 };
 
 // Errors: the catalog's; kCorrupt where a document is not what the registry writes.
-Result<std::shared_ptr<const Snapshot>> read_snapshot(store::Catalog& catalog, const std::string& project);
+Result<std::shared_ptr<const Snapshot>> read_snapshot(store::Catalog& catalog,
+                                                      const std::string& project);
 
-// What decides whether rows online belong to a definition: source, columns, types, join keys and time rule, nothing else
-// (not description, owner, tags, schedule, freshness, max_age, defaults). A change of it starts a new generation.
+// What decides whether rows online belong to a definition: source, columns, types, join keys and
+// time rule, nothing else (not description, owner, tags, schedule, freshness, max_age, defaults). A
+// change of it starts a new generation.
 std::string load_hash(const model::FeatureView& view, const model::Definitions& definitions);
 
 // The view's table in the online store.
@@ -36,7 +39,8 @@ store::Table table_of(const model::FeatureView& view, const model::Definitions& 
 // The slot of a generation.
 store::Slot slot_of(const store::ViewState& state, const store::Generation& generation);
 
-// What scanning the view's source reads: its join keys in key order, and its features in declared order.
+// What scanning the view's source reads: its join keys in key order, and its features in declared
+// order.
 store::ScanSpec scan_spec_of(const model::FeatureView& view, const model::Definitions& definitions);
 
 }  // namespace asof::plan

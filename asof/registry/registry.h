@@ -1,4 +1,5 @@
-// Registry: features as code. Plans the difference between files and what is applied, applies it, keeps every revision.
+// Registry: features as code. Plans the difference between files and what is applied, applies it,
+// keeps every revision.
 #pragma once
 
 #include <functional>
@@ -30,7 +31,8 @@ struct Change {
   std::string name;
   std::string summary;  // "6 features, entity user"
   std::vector<PropertyChange> properties;
-  std::vector<std::string> consequences;  // "new generation: 12,034 rows online are loaded again by the next run"
+  // "new generation: 12,034 rows online are loaded again by the next run".
+  std::vector<std::string> consequences;
 };
 
 // The difference between definitions and the registry's newest revision.
@@ -38,9 +40,10 @@ struct Plan {
   std::string project;
   int64_t base_revision = 0;
   model::Definitions definitions;
-  std::vector<Change> changes;         // sorted: entities, sources, views, services
-  std::vector<std::string> notices;    // zone-less times read as UTC; a feature's name that exists elsewhere; …
-  std::vector<Error> errors;           // what makes it inapplicable, each with file:line
+  std::vector<Change> changes;  // sorted: entities, sources, views, services
+  // Zone-less times read as UTC; a feature's name that exists elsewhere; ….
+  std::vector<std::string> notices;
+  std::vector<Error> errors;  // what makes it inapplicable, each with file:line
   size_t adds() const;
   size_t changed() const;
   size_t removes() const;
@@ -74,12 +77,14 @@ class Registry {
   Registry(store::Catalog& catalog, std::string project, const Clock& clock)
       : catalog_(catalog), project_(std::move(project)), clock_(clock) {}
 
-  // Compares definitions (already validated) with the newest revision; inspects sources where `offline` is given: a missing
-  // column, a type that loses, no time column, a zone-less time. Never writes.
+  // Compares definitions (already validated) with the newest revision; inspects sources where
+  // `offline` is given: a missing column, a type that loses, no time column, a zone-less time.
+  // Never writes.
   Result<Plan> plan(const model::ReadDefinitions& read, store::OfflineStore* offline) const;
 
-  // Makes it so, as revision base + 1, by compare-and-swap. Errors: kInvalid (the plan has errors), kConflict (another
-  // apply came first: says which revision, who and what), kForbidden (removals without allow_delete).
+  // Makes it so, as revision base + 1, by compare-and-swap. Errors: kInvalid (the plan has errors),
+  // kConflict (another apply came first: says which revision, who and what), kForbidden (removals
+  // without allow_delete).
   Result<Applied> apply(const Plan& plan, const ApplyOptions& options);
 
   Result<std::vector<store::Revision>> history() const;
@@ -94,7 +99,9 @@ class Registry {
   const Clock& clock_;
 };
 
-// Where a thing comes from and what uses it. `kind` is entity, source, view, feature ("view:feature") or service.
-Result<Lineage> lineage_of(const plan::Snapshot& snapshot, std::string_view kind, std::string_view name);
+// Where a thing comes from and what uses it. `kind` is entity, source, view, feature
+// ("view:feature") or service.
+Result<Lineage> lineage_of(const plan::Snapshot& snapshot, std::string_view kind,
+                           std::string_view name);
 
 }  // namespace asof::registry

@@ -1,4 +1,5 @@
-// Read plan: a request's features, resolved once per (features, registry revision) to tables, slots and cells.
+// Read plan: a request's features, resolved once per (features, registry revision) to tables, slots
+// and cells.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +23,12 @@ std::string_view to_string(Status status);
 
 // One feature of the answer.
 struct PlannedFeature {
-  std::string name;                     // in the answer
-  std::string view;                     // for metrics
-  DataType type;                        // as served: that of the generation
-  size_t group = 0;                     // which read
-  size_t slot = 0;                      // which of its slots
-  std::optional<size_t> cell;           // which value of the row; nullopt: the served generation lacks it
+  std::string name;            // in the answer
+  std::string view;            // for metrics
+  DataType type;               // as served: that of the generation
+  size_t group = 0;            // which read
+  size_t slot = 0;             // which of its slots
+  std::optional<size_t> cell;  // which value of the row; nullopt: the served generation lacks it
   std::optional<Duration> max_age;
   std::optional<Value> default_value;
 };

@@ -1,5 +1,5 @@
-// Reader: entities in, feature values out. Reads every group in one round trip, decodes rows in place, writes JSON straight
-// into the answer's buffer.
+// Reader: entities in, feature values out. Reads every group in one round trip, decodes rows in
+// place, writes JSON straight into the answer's buffer.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,12 @@
 
 namespace asof::serve {
 
-// The entities of one request: for each the values of plan.request_keys, in order. A null value: nothing is found for it.
+// The entities of one request: for each the values of plan.request_keys, in order. A null value:
+// nothing is found for it.
 using EntityRows = std::vector<std::vector<Value>>;
 
-// What one read found, before it is written as JSON: for each (group, entity, slot) the row's bytes, copied once.
+// What one read found, before it is written as JSON: for each (group, entity, slot) the row's
+// bytes, copied once.
 class ReadRows {
  public:
   // Empty where there is no row.
@@ -52,13 +54,16 @@ class Reader {
  public:
   Reader(store::OnlineStore& online, const Clock& clock) : online_(online), clock_(clock) {}
 
-  // `done` is called once, on this thread or the store's. Errors: the store's; kInvalid for a key of another type.
+  // `done` is called once, on this thread or the store's. Errors: the store's; kInvalid for a key
+  // of another type.
   void read(std::shared_ptr<const ReadPlan> plan, const EntityRows& entities, int64_t deadline_us,
             std::function<void(Result<ReadRows>)> done);
-  Result<ReadRows> read_and_wait(std::shared_ptr<const ReadPlan> plan, const EntityRows& entities, int64_t deadline_us);
+  Result<ReadRows> read_and_wait(std::shared_ptr<const ReadPlan> plan, const EntityRows& entities,
+                                 int64_t deadline_us);
 
   // One cell of what was read, as of `now`.
-  Cell cell(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature, Timestamp now) const;
+  Cell cell(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature,
+            Timestamp now) const;
 
  private:
   store::OnlineStore& online_;
@@ -67,22 +72,23 @@ class Reader {
 
 // How values are written (interfaces.md, HTTP).
 struct JsonStyle {
-  bool status = false;        // adds "status" and "event_time" objects to each row
+  bool status = false;  // adds "status" and "event_time" objects to each row
   bool nan_as_string = false;
-  bool feast = false;         // timestamps as epoch seconds
+  bool feast = false;  // timestamps as epoch seconds
 };
 
 // Counts of statuses written, by view: what metrics show.
 using StatusCounts = std::map<std::pair<std::string, Status>, uint64_t>;
 
 // {"user_id":"8a2f","features":{…}}: one entity in our form.
-void append_entity_json(std::string& out, const ReadPlan& plan, const ReadRows& rows, const EntityRows& entities,
-                        size_t entity, Timestamp now, const JsonStyle& style);
+void append_entity_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
+                        const EntityRows& entities, size_t entity, Timestamp now,
+                        const JsonStyle& style);
 // {"rows":[…]}.
-void append_rows_json(std::string& out, const ReadPlan& plan, const ReadRows& rows, const EntityRows& entities,
-                      Timestamp now, const JsonStyle& style);
+void append_rows_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
+                      const EntityRows& entities, Timestamp now, const JsonStyle& style);
 // {"metadata":{"feature_names":[…]},"results":[…]}: Feast's columnar form.
-void append_feast_json(std::string& out, const ReadPlan& plan, const ReadRows& rows, const EntityRows& entities,
-                       Timestamp now, const JsonStyle& style);
+void append_feast_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
+                       const EntityRows& entities, Timestamp now, const JsonStyle& style);
 
 }  // namespace asof::serve

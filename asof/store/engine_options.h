@@ -1,4 +1,5 @@
-// Engine options: one table an engine, from which the parser, --help, the docs page and the errors come.
+// Engine options: one table an engine, from which the parser, --help, the docs page and the errors
+// come.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,10 @@ struct EngineOption {
 // The options given, checked against an engine's table; what was not given has its default.
 class OptionValues {
  public:
-  // Errors: kInvalid, naming the unknown option and its nearest name, or the value and what was wanted.
-  static Result<OptionValues> parse(std::span<const EngineOption> table, const std::map<std::string, std::string>& given);
+  // Errors: kInvalid, naming the unknown option and its nearest name, or the value and what was
+  // wanted.
+  static Result<OptionValues> parse(std::span<const EngineOption> table,
+                                    const std::map<std::string, std::string>& given);
 
   const std::string& string(std::string_view name) const;
   int64_t integer(std::string_view name) const;

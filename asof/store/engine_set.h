@@ -1,4 +1,5 @@
-// EngineSet: the engines a program was built with. CMake generates the list (asof/client); tests bring their own.
+// EngineSet: the engines a program was built with. CMake generates the list (asof/client); tests
+// bring their own.
 #pragma once
 
 #include <memory>
@@ -31,9 +32,12 @@ struct EngineSet {
   std::vector<OfflineEngine> offline;
   std::vector<CatalogEngine> catalog;
 
-  // Each finds the engine of the URL's scheme and opens it. Errors: kInvalid for an unknown scheme, with the known ones.
-  Result<std::unique_ptr<OnlineStore>> open_online(std::string_view url, EngineAddress address) const;
-  Result<std::unique_ptr<OfflineStore>> open_offline(std::string_view url, EngineAddress address) const;
+  // Each finds the engine of the URL's scheme and opens it. Errors: kInvalid for an unknown scheme,
+  // with the known ones.
+  Result<std::unique_ptr<OnlineStore>> open_online(std::string_view url,
+                                                   EngineAddress address) const;
+  Result<std::unique_ptr<OfflineStore>> open_offline(std::string_view url,
+                                                     EngineAddress address) const;
   Result<std::unique_ptr<Catalog>> open_catalog(std::string_view url, EngineAddress address) const;
 };
 

@@ -1,4 +1,5 @@
-// The ledgers as plain data: what is online of each view, what each run did, which files it has read. Records of the catalog.
+// The ledgers as plain data: what is online of each view, what each run did, which files it has
+// read. Records of the catalog.
 #pragma once
 
 #include <cstdint>
@@ -22,24 +23,29 @@ struct Generation {
   std::string load_hash;  // plan::load_hash() of the definition it was loaded from
   Schema key_columns;     // sorted by name
   Schema features;        // in the order of its rows
-  int64_t last_run = 0;   // the last run that wrote into it; the store's marker holds the same or a later one
-  int64_t rows = 0;       // rows online: inserted less erased
+  // The last run that wrote into it; the store's marker holds the same or a later one.
+  int64_t last_run = 0;
+  int64_t rows = 0;  // rows online: inserted less erased
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 
 // What is online of a view, and up to where. Collection "views", key = the view's name.
 struct ViewState {
   std::string view;
-  uint32_t view_id = 0;  // unique in the project; given when the view is first applied, never used again
+  // Unique in the project; given when the view is first applied, never used again.
+  uint32_t view_id = 0;
   Generation serving;
-  Generation loading;   // while a run loads a new one (a killed run leaves it, the next one clears it)
+  // While a run loads a new one (a killed run leaves it, the next one clears it).
+  Generation loading;
   Generation previous;  // kept until the next run
-  std::optional<Timestamp> last_run_started;   // of the last run that succeeded: `verify` compares as of it
+  // Of the last run that succeeded: `verify` compares as of it.
+  std::optional<Timestamp> last_run_started;
   std::optional<Timestamp> last_run_finished;
-  std::optional<Timestamp> newest_event;       // greatest event_time online
-  std::optional<Timestamp> known_until;        // watermark of sources without files
-  std::optional<Timestamp> deferred_from;      // earliest known_time that a run deferred, sources without files
-  bool missing_outside_range = false;          // a ranged run left something for the next incremental one
+  std::optional<Timestamp> newest_event;  // greatest event_time online
+  std::optional<Timestamp> known_until;   // watermark of sources without files
+  // Earliest known_time that a run deferred, sources without files.
+  std::optional<Timestamp> deferred_from;
+  bool missing_outside_range = false;  // a ranged run left something for the next incremental one
   friend bool operator==(const ViewState&, const ViewState&) = default;
 };
 
@@ -95,19 +101,23 @@ Result<Run> run_from_json(std::string_view body);
 Result<FileEntry> file_entry_from_json(std::string_view body);
 std::string to_json(const Run& run);  // what `runs --json` and GET /v1/runs show
 
-Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog, std::string_view project);
+Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog,
+                                                          std::string_view project);
 // Newest first; all views where `view` is empty.
-Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project, std::string_view view, size_t limit);
-Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project, std::string_view view,
-                                          uint32_t generation);
+Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
+                                   std::string_view view, size_t limit);
+Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project,
+                                          std::string_view view, uint32_t generation);
 // Takes the next run id, whoever else does.
 Result<int64_t> next_run_id(Catalog& catalog, std::string_view project);
 
-// The store's marker (product.md, "a store that lost its data"): the identity that the project's registry and its online
-// store share, and the last run written for each (view, generation).
-Result<std::string> read_store_identity(Catalog& catalog, std::string_view project);  // "" = none yet
+// The store's marker (product.md, "a store that lost its data"): the identity that the project's
+// registry and its online store share, and the last run written for each (view, generation).
+Result<std::string> read_store_identity(Catalog& catalog,
+                                        std::string_view project);  // "" = none yet
 RecordWrite store_identity_record(std::string_view identity);
 inline constexpr std::string_view kIdentityMark = "identity";
-std::string run_mark_name(uint32_t view_id, uint32_t generation);  // its value: the run's id in decimal
+std::string run_mark_name(uint32_t view_id,
+                          uint32_t generation);  // its value: the run's id in decimal
 
 }  // namespace asof::store

@@ -1,7 +1,8 @@
 // OfflineStore: the full history of every source. What every offline engine implements.
 //
-// It scans sources into batches with the columns, types and times that product.md's rule 1 asks for, and holds labels for
-// the time of a training run. Joining is not its work: training/ and materialize/ join its scans with kernel/.
+// It scans sources into batches with the columns, types and times that product.md's rule 1 asks
+// for, and holds labels for the time of a training run. Joining is not its work: training/ and
+// materialize/ join its scans with kernel/.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@
 
 namespace asof::store {
 
-// A column as the engine sees it. `type` is ours, absent where we have none (a struct, a map, a list of lists).
+// A column as the engine sees it. `type` is ours, absent where we have none (a struct, a map, a
+// list of lists).
 struct ColumnInfo {
   std::string name;
   std::string native_type;  // "TIMESTAMP WITH TIME ZONE": for messages
@@ -38,7 +40,7 @@ struct SourceFile {
 
 struct SourceInspection {
   std::vector<ColumnInfo> columns;
-  std::vector<SourceFile> files;       // empty for sql:
+  std::vector<SourceFile> files;      // empty for sql:
   std::optional<uint64_t> row_count;  // where the engine knows it without reading the rows
 };
 
@@ -54,9 +56,10 @@ struct TimeRange {
   std::optional<Timestamp> until;
 };
 
-// What to read of a source. The batches' columns are: the keys in order; event_time; known_time if the source declares one;
-// the features in order. Times are timestamps by rule 1 (floored to microseconds, zone and unit applied), rows with a null
-// or implausible time are handed over as they are: the caller counts them.
+// What to read of a source. The batches' columns are: the keys in order; event_time; known_time if
+// the source declares one; the features in order. Times are timestamps by rule 1 (floored to
+// microseconds, zone and unit applied), rows with a null or implausible time are handed over as
+// they are: the caller counts them.
 struct ScanSpec {
   const model::Source* source = nullptr;
   std::vector<std::string> files;  // a subset of inspect()'s; empty = all
@@ -67,19 +70,24 @@ struct ScanSpec {
 
   size_t event_time_position() const { return keys.size(); }
   size_t known_time_position() const { return keys.size() + 1; }  // where declared
-  size_t features_position() const { return keys.size() + 1 + (source->known_time.empty() ? 0 : 1); }
+  size_t features_position() const {
+    return keys.size() + 1 + (source->known_time.empty() ? 0 : 1);
+  }
 };
 
-// Receives batches, from several threads at once: `worker` tells them apart (0 … workers - 1). false stops the scan.
+// Receives batches, from several threads at once: `worker` tells them apart (0 … workers - 1).
+// false stops the scan.
 using BatchSink = std::function<bool(const Batch& batch, size_t worker)>;
 
 struct ScanCounts {
   uint64_t rows = 0;
-  uint64_t ambiguous_times = 0;    // local times that happened twice: read as the later instant (rule 1)
+  // Local times that happened twice: read as the later instant (rule 1).
+  uint64_t ambiguous_times = 0;
   uint64_t nonexistent_times = 0;  // local times that never happened: moved forward by the gap
 };
 
-// Where labels come from: a file, a glob or a SELECT; or every key that sources hold, all at one time.
+// Where labels come from: a file, a glob or a SELECT; or every key that sources hold, all at one
+// time.
 struct LabelSource {
   std::string text;         // "labels.parquet", "SELECT …"
   std::string time_column;  // "" = `event_timestamp`, else the only time column
@@ -107,7 +115,8 @@ class CellSink {
   virtual void list(const List& value) = 0;
 };
 
-// A column to stand beside the labels. fill() emits one cell for each label position, from any thread.
+// A column to stand beside the labels. fill() emits one cell for each label position, from any
+// thread.
 struct ResultColumn {
   std::string name;
   DataType type;
@@ -115,7 +124,7 @@ struct ResultColumn {
 };
 
 struct TrainingOutput {
-  std::string path;                            // .parquet or .csv
+  std::string path;                             // .parquet or .csv
   std::map<std::string, std::string> metadata;  // into the Parquet footer
 };
 
@@ -128,18 +137,20 @@ class Labels {
   virtual uint64_t rows() const = 0;
   // A hash of all cells in order: what a manifest says the labels were.
   virtual Result<std::string> checksum() = 0;
-  // Batches of: position (int64), label time (timestamp, rule 1), then `columns`. Errors: kInvalid where a column cannot
-  // be read as its type without loss, naming both.
+  // Batches of: position (int64), label time (timestamp, rule 1), then `columns`. Errors: kInvalid
+  // where a column cannot be read as its type without loss, naming both.
   virtual Result<ScanCounts> scan(std::span<const ScanColumn> columns, const BatchSink& sink) = 0;
-  // The caller's columns as they are, then `results`, in the order of the labels. The file appears whole or not at all.
-  virtual Result<void> write(const TrainingOutput& output, std::span<const ResultColumn> results) = 0;
+  // The caller's columns as they are, then `results`, in the order of the labels. The file appears
+  // whole or not at all.
+  virtual Result<void> write(const TrainingOutput& output,
+                             std::span<const ResultColumn> results) = 0;
   // The first `limit` rows as text cells (nullopt for null), header first.
-  virtual Result<std::vector<std::vector<std::optional<std::string>>>> preview(std::span<const ResultColumn> results,
-                                                                             size_t limit) = 0;
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> preview(
+      std::span<const ResultColumn> results, size_t limit) = 0;
 };
 
-// Errors of every method: kNotFound (a path that matches nothing), kInvalid (unreadable, torn, another type), kExhausted
-// (memory or disk). Threads: all methods, from any thread.
+// Errors of every method: kNotFound (a path that matches nothing), kInvalid (unreadable, torn,
+// another type), kExhausted (memory or disk). Threads: all methods, from any thread.
 class OfflineStore {
  public:
   virtual ~OfflineStore() = default;

@@ -26,7 +26,7 @@ struct TrainingSpec {
   bool with_status = false;           // adds <column>__status
   bool all_entities = false;          // instead of labels: every key the views hold, at `at`
   std::optional<Timestamp> at;
-  std::string output;                 // .parquet or .csv; "" = preview only
+  std::string output;  // .parquet or .csv; "" = preview only
   size_t preview_rows = 10;
 };
 
@@ -56,10 +56,12 @@ struct TrainingReport {
   uint64_t rows = 0;
   std::vector<ColumnReport> columns;
   std::vector<ViewReport> views;
-  std::vector<std::string> notices;  // "all 5 rows of user_segment are older than its max_age 1d; the newest is 37d", …
+  // "all 5 rows of user_segment are older than its max_age 1d; the newest is 37d", ….
+  std::vector<std::string> notices;
   std::string time_column;
   std::vector<std::vector<std::optional<std::string>>> preview;  // header first
-  std::map<std::string, std::string> manifest;  // what went into the file's metadata, keys begin with "asof."
+  // What went into the file's metadata, keys begin with "asof.".
+  std::map<std::string, std::string> manifest;
   double seconds = 0;
   uint64_t peak_memory_bytes = 0;
 };
@@ -82,14 +84,17 @@ struct Explanation {
 // Progress: a step's name and the rows it has read so far.
 using Progress = std::function<void(const std::string& step, uint64_t rows)>;
 
-Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot& snapshot, const TrainingSpec& spec,
-                             const Progress& progress);
-Result<Explanation> explain(store::OfflineStore& offline, const plan::Snapshot& snapshot, const TrainingSpec& spec);
+Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot& snapshot,
+                             const TrainingSpec& spec, const Progress& progress);
+Result<Explanation> explain(store::OfflineStore& offline, const plan::Snapshot& snapshot,
+                            const TrainingSpec& spec);
 
-// Whether the definitions that a training set was made with are still those of the registry (`show dataset FILE`).
+// Whether the definitions that a training set was made with are still those of the registry (`show
+// dataset FILE`).
 struct DatasetReport {
   std::map<std::string, std::string> manifest;
-  std::vector<std::string> moved;  // "view user_segment: features.clicks.type int64 -> float64"; empty = none has
+  // "view user_segment: features.clicks.type int64 -> float64"; empty = none has.
+  std::vector<std::string> moved;
 };
 Result<DatasetReport> inspect_dataset(store::OfflineStore& offline, const plan::Snapshot& snapshot,
                                       const std::string& path);

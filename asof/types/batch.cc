@@ -31,13 +31,15 @@ Value value_at(const Column& column, size_t row) {
     case TypeKind::kDate: return Value(Date{column.at<int32_t>(row)});
     case TypeKind::kDecimal: {
       Int128 unscaled;
-      std::memcpy(&unscaled, static_cast<const char*>(column.data) + row * sizeof unscaled, sizeof unscaled);
+      std::memcpy(&unscaled, static_cast<const char*>(column.data) + row * sizeof unscaled,
+                  sizeof unscaled);
       return Value(Decimal{unscaled, column.type.scale});
     }
     case TypeKind::kList: {
       List list;
       const ListSlot& slot = column.at<ListSlot>(row);
-      for (uint64_t i = 0; i < slot.length; ++i) list.push_back(value_at(*column.child, slot.offset + i));
+      for (uint64_t i = 0; i < slot.length; ++i)
+        list.push_back(value_at(*column.child, slot.offset + i));
       return Value(std::move(list));
     }
   }
@@ -70,7 +72,8 @@ struct ColumnBuilder::State {
 
 ColumnBuilder::ColumnBuilder(DataType type) : state_(std::make_unique<State>()) {
   state_->type = type;
-  if (type.kind == TypeKind::kList) state_->elements = std::make_unique<ColumnBuilder>(type.element_type());
+  if (type.kind == TypeKind::kList)
+    state_->elements = std::make_unique<ColumnBuilder>(type.element_type());
 }
 ColumnBuilder::~ColumnBuilder() = default;
 ColumnBuilder::ColumnBuilder(ColumnBuilder&&) noexcept = default;

@@ -1,7 +1,9 @@
-// Batch: rows in columns, with explicit validity. The data plane between offline engines and kernels.
+// Batch: rows in columns, with explicit validity. The data plane between offline engines and
+// kernels.
 //
-// Views only: the memory belongs to whoever hands a batch over and lives for the duration of that call. The layout is what
-// DuckDB's vectors and Arrow's string views share, so that engines hand over their own memory without a copy.
+// Views only: the memory belongs to whoever hands a batch over and lives for the duration of that
+// call. The layout is what DuckDB's vectors and Arrow's string views share, so that engines hand
+// over their own memory without a copy.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +27,7 @@ struct StringSlot {
     const char* pointer;
   };
   static constexpr uint32_t kInlineLength = 12;
-  std::string_view view() const {
-    return {length <= kInlineLength ? prefix : pointer, length};
-  }
+  std::string_view view() const { return {length <= kInlineLength ? prefix : pointer, length}; }
   // Refers to `text`, which must outlive the slot where it is longer than kInlineLength.
   static StringSlot of(std::string_view text);
 };
@@ -39,9 +39,10 @@ struct ListSlot {
   uint64_t length;
 };
 
-// One column. Shapes: `data` holds one value a row in its physical form: bool one byte, int32/date 4, float32 4,
-// int64/float64/timestamp 8, decimal 16 (Int128), string/bytes a StringSlot, list a ListSlot into `child`.
-// `validity` has one bit a row, lowest first, set where the value is present; nullptr where all are.
+// One column. Shapes: `data` holds one value a row in its physical form: bool one byte, int32/date
+// 4, float32 4, int64/float64/timestamp 8, decimal 16 (Int128), string/bytes a StringSlot, list a
+// ListSlot into `child`. `validity` has one bit a row, lowest first, set where the value is
+// present; nullptr where all are.
 struct Column {
   DataType type;
   const void* data = nullptr;
@@ -65,7 +66,8 @@ struct Batch {
   std::span<const Column> columns;
 };
 
-// A column that owns its memory, filled row by row: for tests, labels given as values, and engines without vectors.
+// A column that owns its memory, filled row by row: for tests, labels given as values, and engines
+// without vectors.
 class ColumnBuilder {
  public:
   explicit ColumnBuilder(DataType type);

@@ -29,16 +29,16 @@ std::string_view name_of(TypeKind kind) {
 
 // Ours first, then what users of other tools write.
 constexpr std::pair<std::string_view, TypeKind> kSpellings[] = {
-    {"bool", TypeKind::kBool},         {"boolean", TypeKind::kBool},
-    {"int32", TypeKind::kInt32},       {"integer", TypeKind::kInt32},
-    {"int64", TypeKind::kInt64},       {"int", TypeKind::kInt64},
-    {"bigint", TypeKind::kInt64},      {"long", TypeKind::kInt64},
-    {"float32", TypeKind::kFloat32},   {"float64", TypeKind::kFloat64},
-    {"float", TypeKind::kFloat64},     {"double", TypeKind::kFloat64},
-    {"string", TypeKind::kString},     {"str", TypeKind::kString},
-    {"text", TypeKind::kString},       {"varchar", TypeKind::kString},
-    {"bytes", TypeKind::kBytes},       {"binary", TypeKind::kBytes},
-    {"blob", TypeKind::kBytes},        {"timestamp", TypeKind::kTimestamp},
+    {"bool", TypeKind::kBool},          {"boolean", TypeKind::kBool},
+    {"int32", TypeKind::kInt32},        {"integer", TypeKind::kInt32},
+    {"int64", TypeKind::kInt64},        {"int", TypeKind::kInt64},
+    {"bigint", TypeKind::kInt64},       {"long", TypeKind::kInt64},
+    {"float32", TypeKind::kFloat32},    {"float64", TypeKind::kFloat64},
+    {"float", TypeKind::kFloat64},      {"double", TypeKind::kFloat64},
+    {"string", TypeKind::kString},      {"str", TypeKind::kString},
+    {"text", TypeKind::kString},        {"varchar", TypeKind::kString},
+    {"bytes", TypeKind::kBytes},        {"binary", TypeKind::kBytes},
+    {"blob", TypeKind::kBytes},         {"timestamp", TypeKind::kTimestamp},
     {"datetime", TypeKind::kTimestamp}, {"unixtimestamp", TypeKind::kTimestamp},
     {"date", TypeKind::kDate},
 };
@@ -91,14 +91,16 @@ std::optional<DataType> parse(std::string_view text, bool scalar_only) {
 
 std::string to_string(const DataType& type) {
   if (type.kind == TypeKind::kList) return fmt::format("list<{}>", to_string(type.element_type()));
-  if (type.kind == TypeKind::kDecimal) return fmt::format("decimal({},{})", type.precision, type.scale);
+  if (type.kind == TypeKind::kDecimal)
+    return fmt::format("decimal({},{})", type.precision, type.scale);
   return std::string(name_of(type.kind));
 }
 
 Result<DataType> parse_data_type(std::string_view text) {
   if (auto type = parse(normalised(text), false)) return *type;
   return error(ErrorCode::kInvalid, fmt::format("unknown type '{}'", text), {},
-               "use bool, int32, int64, float32, float64, string, bytes, timestamp, date, decimal(p,s) with p up to "
+               "use bool, int32, int64, float32, float64, string, bytes, timestamp, date, "
+               "decimal(p,s) with p up to "
                "38, or list<T> of one of these");
 }
 

@@ -25,7 +25,8 @@ enum class TypeKind : uint8_t {
   kList = 11,
 };
 
-// A scalar type, or a list of one. `precision` and `scale` belong to decimals (or to lists of them), 1-38 and 0-precision.
+// A scalar type, or a list of one. `precision` and `scale` belong to decimals (or to lists of
+// them), 1-38 and 0-precision.
 struct DataType {
   TypeKind kind = TypeKind::kInt64;
   TypeKind element = TypeKind::kInt64;  // of a list; otherwise kInt64 and without meaning
@@ -48,18 +49,20 @@ struct DataType {
 // "int64", "decimal(10,2)", "list<float32>": what parse_data_type reads.
 std::string to_string(const DataType& type);
 
-// Reads the spelling of interfaces.md, Feast's and Python's among them (`int`, `Int64`, `str`, `Float32`, `String`, …).
+// Reads the spelling of interfaces.md, Feast's and Python's among them (`int`, `Int64`, `str`,
+// `Float32`, `String`, …).
 Result<DataType> parse_data_type(std::string_view text);
 
-// Bytes of a value in a row or a column: 1, 4, 8 or 16; 0 for string, bytes and lists, whose length varies.
+// Bytes of a value in a row or a column: 1, 4, 8 or 16; 0 for string, bytes and lists, whose length
+// varies.
 size_t fixed_width(TypeKind kind);
 inline bool is_variable(TypeKind kind) { return fixed_width(kind) == 0; }
 
 // Keys are string, bytes, bool, integers or date.
 bool is_key_type(const DataType& type);
 
-// Whether every value of `from` is also a value of `to`: int32 to int64, float32 to float64, date to timestamp,
-// int32 to float64, a decimal to a wider one.
+// Whether every value of `from` is also a value of `to`: int32 to int64, float32 to float64, date
+// to timestamp, int32 to float64, a decimal to a wider one.
 bool widens_to(const DataType& from, const DataType& to);
 
 }  // namespace asof::inline types

@@ -39,7 +39,8 @@ int64_t days_from_civil(int64_t year, unsigned month, unsigned day) {
 bool is_leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
 unsigned days_in_month(int64_t year, unsigned month) {
-  static constexpr std::array<unsigned, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  static constexpr std::array<unsigned, 12> kDays = {31, 28, 31, 30, 31, 30,
+                                                     31, 31, 30, 31, 30, 31};
   return month == 2 && is_leap(year) ? 29 : kDays[month - 1];
 }
 
@@ -85,8 +86,7 @@ bool scan_date(Scanner& scanner, int64_t& days) {
   if (!scanner.digits(4, year) || !scanner.skip('-') || !scanner.digits(2, month) ||
       !scanner.skip('-') || !scanner.digits(2, day))
     return false;
-  if (month < 1 || month > 12 || day < 1 ||
-      day > days_in_month(year, static_cast<unsigned>(month)))
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, static_cast<unsigned>(month)))
     return false;
   days = days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   return true;
@@ -182,7 +182,8 @@ std::string to_string(Duration d) {
   if (d.us == 0) return "0s";
   for (const Unit& unit : kUnits) {
     // "2w" is accepted, but days are what people compare.
-    if (unit.name != "w" && d.us % unit.us == 0) return fmt::format("{}{}", d.us / unit.us, unit.name);
+    if (unit.name != "w" && d.us % unit.us == 0)
+      return fmt::format("{}{}", d.us / unit.us, unit.name);
   }
   return fmt::format("{}us", d.us);
 }
@@ -203,7 +204,8 @@ Result<Date> parse_date(std::string_view text) {
   Scanner scanner(text);
   int64_t days;
   if (scan_date(scanner, days) && scanner.done()) return Date{static_cast<int32_t>(days)};
-  return error(ErrorCode::kInvalid, fmt::format("'{}' is not a date", text), {}, "write it as 2026-05-08");
+  return error(ErrorCode::kInvalid, fmt::format("'{}' is not a date", text), {},
+               "write it as 2026-05-08");
 }
 
 Result<Duration> parse_duration(std::string_view text) {
@@ -219,7 +221,8 @@ Result<Duration> parse_duration(std::string_view text) {
     if (digits == 0 || unit.name != name) continue;
     if (!fits || __builtin_mul_overflow(count, unit.us, &us))
       return error(ErrorCode::kOutOfRange, fmt::format("the duration '{}' is too long", text));
-    if (us == 0) return error(ErrorCode::kInvalid, fmt::format("the duration '{}' is not positive", text));
+    if (us == 0)
+      return error(ErrorCode::kInvalid, fmt::format("the duration '{}' is not positive", text));
     return Duration{us};
   }
   return error(ErrorCode::kInvalid, fmt::format("'{}' is not a duration", text), {},
@@ -235,7 +238,9 @@ Result<Timestamp> parse_time_argument(std::string_view text, Timestamp now) {
   auto t = parse_timestamp(text);
   if (!t) {
     Error failure = std::move(t).error();
-    failure.hint = "write RFC 3339 (2026-05-08T14:30:00Z), a date (2026-05-08), now, or a span before it (-24h)";
+    failure.hint =
+        "write RFC 3339 (2026-05-08T14:30:00Z), a date (2026-05-08), now, or a span before it "
+        "(-24h)";
     return failure;
   }
   return t;

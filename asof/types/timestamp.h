@@ -32,7 +32,8 @@ struct Date {
   friend auto operator<=>(const Date&, const Date&) = default;
 };
 
-// Event times must lie in [kEarliestTime, kLatestTime): the years 1900 to 2200. Outside, a row is rejected and counted.
+// Event times must lie in [kEarliestTime, kLatestTime): the years 1900 to 2200. Outside, a row is
+// rejected and counted.
 inline constexpr Timestamp kEarliestTime{-2'208'988'800 * kMicrosPerSecond};
 inline constexpr Timestamp kLatestTime{7'289'654'400 * kMicrosPerSecond};
 inline constexpr bool is_plausible(Timestamp t) { return t >= kEarliestTime && t < kLatestTime; }
@@ -52,15 +53,16 @@ std::string to_string(Date d);
 // "30d", "90s", "15m", "6h", "2w", "250ms", "7us": the largest unit that divides it.
 std::string to_string(Duration d);
 
-// RFC 3339 ("2026-05-08T00:00:00.5+02:00"), the same with a blank for the T or without a zone (UTC), or a date.
-// Digits beyond microseconds are floored.
+// RFC 3339 ("2026-05-08T00:00:00.5+02:00"), the same with a blank for the T or without a zone
+// (UTC), or a date. Digits beyond microseconds are floored.
 Result<Timestamp> parse_timestamp(std::string_view text);
 // Whether the text of a time carries its own zone.
 bool has_zone(std::string_view text);
 Result<Date> parse_date(std::string_view text);
 // A positive count and a unit: us ms s m h d w.
 Result<Duration> parse_duration(std::string_view text);
-// What the command line takes: a timestamp, a date, `now`, or a span before or after it (`-24h`, `+10m`).
+// What the command line takes: a timestamp, a date, `now`, or a span before or after it (`-24h`,
+// `+10m`).
 Result<Timestamp> parse_time_argument(std::string_view text, Timestamp now);
 
 }  // namespace asof::inline types

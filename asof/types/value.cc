@@ -139,7 +139,8 @@ std::string to_string(const Value& value) {
       return out + "]";
     }
   };
-  using Variant = std::variant<Null, bool, int64_t, float, double, std::string, Bytes, Timestamp, Date, Decimal, List>;
+  using Variant = std::variant<Null, bool, int64_t, float, double, std::string, Bytes, Timestamp,
+                               Date, Decimal, List>;
   return std::visit(Printer{}, static_cast<const Variant&>(value));
 }
 
@@ -200,7 +201,8 @@ bool matches(const Value& value, const DataType& type) {
     case TypeKind::kBool: return std::holds_alternative<bool>(value);
     case TypeKind::kInt32: {
       auto* v = std::get_if<int64_t>(&value);
-      return v != nullptr && *v >= std::numeric_limits<int32_t>::min() && *v <= std::numeric_limits<int32_t>::max();
+      return v != nullptr && *v >= std::numeric_limits<int32_t>::min() &&
+             *v <= std::numeric_limits<int32_t>::max();
     }
     case TypeKind::kInt64: return std::holds_alternative<int64_t>(value);
     case TypeKind::kFloat32: return std::holds_alternative<float>(value);

@@ -1,4 +1,5 @@
-// Value: one typed cell. For parameters, tests, single reads and messages; hot loops use columns and encoded rows.
+// Value: one typed cell. For parameters, tests, single reads and messages; hot loops use columns
+// and encoded rows.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct Null {
 // int32 is held as int64 and float32 as float (so that it prints with its own shortest digits).
 struct Value;
 using List = std::vector<Value>;
-struct Value : std::variant<Null, bool, int64_t, float, double, std::string, Bytes, Timestamp, Date, Decimal, List> {
+struct Value : std::variant<Null, bool, int64_t, float, double, std::string, Bytes, Timestamp, Date,
+                            Decimal, List> {
   using variant::variant;
   bool is_null() const { return index() == 0; }
   template <typename T>
@@ -48,21 +50,24 @@ struct Value : std::variant<Null, bool, int64_t, float, double, std::string, Byt
 double canonical(double value);
 float canonical(float value);
 
-// Readable text: `null`, `8a2f`, `47`, `1.5`, `[1, 2]`. Floats show a point or an exponent, bytes are base64.
+// Readable text: `null`, `8a2f`, `47`, `1.5`, `[1, 2]`. Floats show a point or an exponent, bytes
+// are base64.
 std::string to_string(const Value& value);
 
 // "12.30" for unscaled 1230 and scale 2, and back (an error where digits would be lost).
 std::string to_string(const Decimal& value);
 Result<Decimal> parse_decimal(std::string_view text, uint8_t precision, uint8_t scale);
 
-// A scalar from text, by its declared type: what URLs, CSV files and `key=value` arguments carry. Bytes are base64.
+// A scalar from text, by its declared type: what URLs, CSV files and `key=value` arguments carry.
+// Bytes are base64.
 Result<Value> parse_value(std::string_view text, const DataType& type);
 
-// Whether the value may stand in a column of this type (null always may; int32 must fit; decimals by scale).
+// Whether the value may stand in a column of this type (null always may; int32 must fit; decimals
+// by scale).
 bool matches(const Value& value, const DataType& type);
 
-// JSON text of a number: shortest digits that read back the same, always with a point or an exponent. NaN and infinities
-// are the caller's business (`null`, or "NaN" where asked).
+// JSON text of a number: shortest digits that read back the same, always with a point or an
+// exponent. NaN and infinities are the caller's business (`null`, or "NaN" where asked).
 void append_double(std::string& out, double value);
 void append_float(std::string& out, float value);
 
