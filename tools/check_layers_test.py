@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Proves that each rule of check_layers.py can fail: a small tree that keeps all of them, then one change at a time."""
 
-import subprocess
-import sys
+import contextlib
+import io
 import tempfile
 import unittest
 from pathlib import Path
 
-CHECK = Path(__file__).with_name("check_layers.py")
+import check_layers
 
 TABLE = """\
 # asof_layer(asof/comment 0)
@@ -50,7 +50,7 @@ MAP = """\
 | `asof/engines/` | L4 | a folder an engine: |
 | `asof/engines/online/lmdb/` | L4 | |
 | `asof/engines/online/memory/` | L4 | |
-| `asof/serve/` | L5 | |
+| `asof/serve/` | 5 | |
 | `asof/client/` | L7 | |
 | `apps/cli/` | L8 | |
 | `apps/server/` | L8 | |
@@ -103,8 +103,10 @@ def run_check(tree: dict[str, str]) -> tuple[int, str]:
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        done = subprocess.run([sys.executable, str(CHECK), folder], capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            status = check_layers.main([folder])
+        return status, output.getvalue()
 
 
 class CheckLayers(unittest.TestCase):
@@ -224,7 +226,7 @@ class CheckLayers(unittest.TestCase):
         self.expect("asof/model/json/write.cc:1: [table]", {"asof/model/json/write.cc": source("asof::model::json")})
 
     def test_layers_fall_along_includes(self):
-        self.expect_table("layer-order", "asof/serve 5", "asof/serve 3", {"ARCHITECTURE.md": MAP.replace("serve/` | L5", "serve/` | L3")})
+        self.expect_table("layer-order", "asof/serve 5", "asof/serve 3", {"ARCHITECTURE.md": MAP.replace("serve/` | 5", "serve/` | 3")})
 
     def test_modules_of_one_layer_do_not_list_each_other(self):
         self.expect_table("layer-order", "asof/agg 2 INCLUDES asof/types", "asof/agg 2 INCLUDES asof/types asof/model")
@@ -260,13 +262,10 @@ class CheckLayers(unittest.TestCase):
         self.expect("ARCHITECTURE.md:5: [code-map]", {"ARCHITECTURE.md": MAP.replace("| `asof/base/`", "| `asof/zeal/` | L0 | |\n| `asof/base/`")})
 
     def test_the_map_and_the_table_agree_on_layers(self):
-        self.expect("ARCHITECTURE.md:8: [code-map]", {"ARCHITECTURE.md": MAP.replace("`asof/agg/` | L2", "`asof/agg/` | L3")})
+        self.expect("ARCHITECTURE.md:8: [code-map]", {"ARCHITECTURE.md": MAP.replace("`asof/agg/` | L2", "`asof/agg/` | 3")})
 
     def test_there_is_a_map(self):
         self.expect("ARCHITECTURE.md:1: [code-map]", {"ARCHITECTURE.md": "# Architecture\n"})
-
-    def test_what_the_map_names_exists(self):
-        self.expect("cmake/layers.cmake:8: [code-map]", {"asof/agg/sum.h": None})
 
 
 if __name__ == "__main__":

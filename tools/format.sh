@@ -4,9 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CLANG_FORMAT=${CLANG_FORMAT:-clang-format-19}
-mode=-i
+mode=apply
 if [ "${1-}" = --check ]; then
-  mode='--dry-run --Werror'
+  mode=check
   shift
 fi
 if ! command -v "$CLANG_FORMAT" >/dev/null; then
@@ -21,7 +21,16 @@ if [ $# -eq 0 ]; then
     if [ -d "$folder" ]; then folders+=("$folder"); fi
   done
 fi
-# shellcheck disable=SC2086  # $mode is one or two options
-find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' \) -not -path '*/node_modules/*' -print0 |
-  xargs -0 -r -n 32 -P 2 "$CLANG_FORMAT" $mode ||
-  { echo "format: run tools/format.sh, or make format" >&2; exit 1; }
+list_sources() { find "${folders[@]}" -type f \( -name '*.h' -o -name '*.cc' \) -not -path '*/node_modules/*' -print0; }
+
+if [ "$mode" = apply ]; then
+  list_sources | xargs -0 -r -n 16 -P 2 "$CLANG_FORMAT" -i
+  exit
+fi
+status=0
+output=$(list_sources | xargs -0 -r -n 16 -P 2 "$CLANG_FORMAT" --dry-run --Werror 2>&1) || status=1
+[ $status -eq 0 ] && exit
+echo "format: these differ from .clang-format, at these lines first; run make format"
+places=$(sed -nE 's/^([^ :]+):([0-9]+):.*clang-format.*/\1:\2/p' <<<"$output" | sort -t: -k1,1 -k2,2n | sort -t: -k1,1 -u)
+echo "${places:-$output}"
+exit 1
