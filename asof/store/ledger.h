@@ -80,6 +80,7 @@ struct Run {
 };
 
 enum class FileState { kDone, kDeferred, kUnreadable };
+std::string_view to_string(FileState state);
 
 // A file that a generation has read. Collection "files/<view>/<generation>", key = its path.
 struct FileEntry {
@@ -92,24 +93,52 @@ struct FileEntry {
   friend bool operator==(const FileEntry&, const FileEntry&) = default;
 };
 
+// A view that was removed, or is not online any more: what the next materialization has to erase from the online store,
+// and then forget with forget_dropped(). Written by `apply` in the same commit. Collection "dropped", key = the view's id in
+// 10 digits: ids are never used again, so the rows of a view that is added anew are never among them.
+struct DroppedView {
+  std::string view;
+  uint32_t view_id = 0;
+  std::vector<Generation> generations;  // served, loading and previous, as far as they were there
+  Timestamp dropped_at;
+  friend bool operator==(const DroppedView&, const DroppedView&) = default;
+};
+
 RecordWrite to_record(const ViewState& state);
+RecordWrite to_record(const DroppedView& dropped);
+RecordWrite forget_view_state(std::string_view view);
+RecordWrite forget_dropped(uint32_t view_id);
 RecordWrite to_record(const Run& run);
 RecordWrite to_record(std::string_view view, uint32_t generation, const FileEntry& file);
 
 Result<ViewState> view_state_from_json(std::string_view body);
+Result<DroppedView> dropped_view_from_json(std::string_view body);
 Result<Run> run_from_json(std::string_view body);
 Result<FileEntry> file_entry_from_json(std::string_view body);
 std::string to_json(const Run& run);  // what `runs --json` and GET /v1/runs show
 
 Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog,
                                                           std::string_view project);
+Result<std::vector<DroppedView>> read_dropped_views(Catalog& catalog, std::string_view project);
 // Newest first; all views where `view` is empty.
 Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
                                    std::string_view view, size_t limit);
 Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project,
                                           std::string_view view, uint32_t generation);
+// Removes what was remembered of a generation's files: it is gone, or its load starts anew.
+Result<std::vector<RecordWrite>> forget_files(Catalog& catalog, std::string_view project, std::string_view view,
+                                              uint32_t generation);
 // Takes the next run id, whoever else does.
 Result<int64_t> next_run_id(Catalog& catalog, std::string_view project);
+
+// A number that only grows. Collection "counters". `next` is a write that takes the next `count` values, and is a kConflict
+// where somebody else took some in between: for ids that are given within a larger group of writes.
+struct CounterStep {
+  int64_t first = 0;
+  RecordWrite next;
+};
+inline constexpr std::string_view kViewIdCounter = "view_id";
+Result<CounterStep> step_counter(Catalog& catalog, std::string_view project, std::string_view counter, int64_t count);
 
 // The store's marker (product.md, "a store that lost its data"): the identity that the project's
 // registry and its online store share, and the last run written for each (view, generation).
