@@ -39,7 +39,7 @@ asan tsan:  ## run the unit, contract and case tests under AddressSanitizer and 
 
 tidy:  ## compile everything with clang-tidy beside the compiler
 	@cmake --preset tidy >/dev/null
-	cmake --build --preset tidy -j $(JOBS)
+	cmake --build --preset tidy -j $(JOBS) -- -k 0
 
 fuzz:  ## run every fuzzer for FUZZ_SECONDS (60); what it finds goes to build/fuzz/found
 	@cmake --preset fuzz >/dev/null
