@@ -8,7 +8,7 @@ PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 make
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libcli11-dev libxxhash-dev
   libsqlite3-dev liblmdb-dev libssl-dev openssl
-  libgtest-dev libbenchmark-dev
+  libgtest-dev libgmock-dev
   redis-server clang-14 libclang-rt-14-dev clang-format-19 clang-tidy-19 wrk curl procps
 )
 DUCKDB_NPM=1.5.5-r.5

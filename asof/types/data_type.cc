@@ -72,12 +72,11 @@ std::optional<DataType> parse(std::string_view text, bool scalar_only) {
   if (text.starts_with("decimal(") && text.ends_with(")"))
     return parse_decimal(text.substr(8, text.size() - 9));
   if (scalar_only) return std::nullopt;
-  bool angle = text.starts_with("list<") && text.ends_with(">");
-  bool square = (text.starts_with("list[") || text.starts_with("array(")) && text.size() > 6;
   std::string_view inner;
-  if (angle || (text.starts_with("list[") && text.ends_with("]"))) {
+  if ((text.starts_with("list<") && text.ends_with(">")) ||
+      (text.starts_with("list[") && text.ends_with("]"))) {
     inner = text.substr(5, text.size() - 6);
-  } else if (square && text.ends_with(")")) {
+  } else if (text.starts_with("array(") && text.ends_with(")")) {
     inner = text.substr(6, text.size() - 7);
   } else {
     return std::nullopt;

@@ -98,8 +98,8 @@ bool scan_zone(Scanner& scanner, int64_t& offset_seconds) {
   int64_t sign = scanner.skip('+') ? 1 : scanner.skip('-') ? -1 : 0;
   int64_t hours, minutes = 0;
   if (sign == 0 || !scanner.digits(2, hours)) return false;
-  scanner.skip(':');
-  if (!scanner.done() && !scanner.digits(2, minutes)) return false;
+  bool colon = scanner.skip(':');
+  if ((colon || !scanner.done()) && !scanner.digits(2, minutes)) return false;
   if (hours > 23 || minutes > 59) return false;
   offset_seconds = sign * (hours * 3600 + minutes * 60);
   return true;
@@ -113,8 +113,10 @@ std::optional<Timestamp> scan_timestamp(std::string_view text) {
     if (!scanner.skip('T') && !scanner.skip('t') && !scanner.skip(' ')) return std::nullopt;
     if (!scanner.digits(2, hours) || !scanner.skip(':') || !scanner.digits(2, minutes))
       return std::nullopt;
-    if (scanner.skip(':') && !scanner.digits(2, seconds)) return std::nullopt;
-    if (scanner.skip('.') && !scanner.fraction(fraction_us)) return std::nullopt;
+    if (scanner.skip(':')) {
+      if (!scanner.digits(2, seconds)) return std::nullopt;
+      if (scanner.skip('.') && !scanner.fraction(fraction_us)) return std::nullopt;
+    }
     if (!scan_zone(scanner, offset_seconds) || !scanner.done()) return std::nullopt;
   }
   if (hours > 23 || minutes > 59 || seconds > 60) return std::nullopt;
