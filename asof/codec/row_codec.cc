@@ -268,6 +268,26 @@ Value RowView::value_at(size_t feature) const {
                     type);
 }
 
+bool ListView::next() {
+  if (remaining_ == 0) return false;
+  --remaining_;
+  present_ = rest_[0] != 0;
+  size_t start = width_ != 0 ? 1 : 5;
+  size_t length = width_ != 0 ? width_ : load_big_endian<uint32_t>(rest_.data() + 1);
+  value_ = rest_.substr(start, length);
+  rest_.remove_prefix(start + length);
+  return true;
+}
+int32_t ListView::int32_value() const {
+  return static_cast<int32_t>(load_big_endian<uint32_t>(value_.data()) ^ kSign32);
+}
+int64_t ListView::int64_value() const {
+  return static_cast<int64_t>(load_big_endian<uint64_t>(value_.data()) ^ kSign64);
+}
+float ListView::float32_value() const { return float_of(load_big_endian<uint32_t>(value_.data())); }
+double ListView::float64_value() const { return double_of(load_big_endian<uint64_t>(value_.data())); }
+Int128 ListView::decimal_value() const { return load_decimal(value_.data()); }
+
 List decode_list(std::string_view encoded, const DataType& element_type) {
   uint32_t count = load_big_endian<uint32_t>(encoded.data());
   encoded.remove_prefix(4);

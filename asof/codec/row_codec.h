@@ -140,6 +140,34 @@ class RowView {
   std::string_view bytes_;
 };
 
+// Reads an encoded list in place, which must be one (RowView::open checks it): nothing is copied.
+class ListView {
+ public:
+  ListView(std::string_view encoded, const DataType& element_type)
+      : rest_(encoded.substr(4)),
+        remaining_(load_big_endian<uint32_t>(encoded.data())),
+        width_(fixed_width(element_type.kind)) {}
+
+  // Moves to the next element; false at the end.
+  bool next();
+  bool is_present() const { return present_; }
+  // Of the element it stands at, by its type; undefined where it is null.
+  bool bool_value() const { return value_[0] != 0; }
+  int32_t int32_value() const;  // int32, date
+  int64_t int64_value() const;  // int64, timestamp
+  float float32_value() const;
+  double float64_value() const;
+  Int128 decimal_value() const;
+  std::string_view bytes_value() const { return value_; }  // string, bytes
+
+ private:
+  std::string_view rest_;
+  uint32_t remaining_;
+  size_t width_;
+  bool present_ = false;
+  std::string_view value_;
+};
+
 // The elements of an encoded list, which must be one (RowView::open checks it).
 List decode_list(std::string_view encoded, const DataType& element_type);
 

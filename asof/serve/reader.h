@@ -1,46 +1,102 @@
-// Reader: entities in, feature values out. Reads every group in one round trip, decodes rows in
-// place, writes JSON straight into the answer's buffer.
+// Reader: entities in, feature values out. Reads every group in one round trip; rows are decoded in place, by offsets.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "asof/base/clock.h"
 #include "asof/base/result.h"
+#include "asof/serve/entities.h"
 #include "asof/serve/read_plan.h"
 #include "asof/store/online_store.h"
+#include "asof/types/batch.h"
 
 namespace asof::serve {
 
-// The entities of one request: for each the values of plan.request_keys, in order. A null value:
-// nothing is found for it.
-using EntityRows = std::vector<std::vector<Value>>;
-
-// What one read found, before it is written as JSON: for each (group, entity, slot) the row's
-// bytes, copied once.
+// What one read found: for each (group, entity, slot) the row's bytes, copied once and checked to be a row.
 class ReadRows {
  public:
   // Empty where there is no row.
-  std::string_view row(size_t group, size_t entity, size_t slot) const;
+  std::string_view row(size_t group, size_t entity, size_t slot) const {
+    const Group& g = groups_[group];
+    const Place& place = places_[g.start + (g.is_global ? 0 : entity) * g.slots + slot];
+    return {bytes_.data() + place.offset, place.length};
+  }
   size_t entities() const { return entities_; }
 
  private:
-  friend class Reader;
-  friend struct PendingRead;
+  friend class Read;
+  struct Group {
+    size_t start = 0;  // into places_
+    size_t slots = 0;
+    bool is_global = false;
+  };
   struct Place {
-    uint32_t offset = 0;
-    uint32_t length = 0;
+    size_t offset = 0;
+    size_t length = 0;
   };
   size_t entities_ = 0;
-  std::vector<size_t> group_starts_;  // into places_
-  std::vector<size_t> group_slots_;
+  std::vector<Group> groups_;
   std::vector<Place> places_;
   std::string bytes_;
 };
+
+// One read under way, and its rows. Used again and again, so that a steady stream of requests allocates nothing.
+// Threads: one at a time; start()'s `done` may come on the store's thread.
+class Read final : private store::RowSink {
+ public:
+  Read() = default;
+  Read(const Read&) = delete;
+  Read& operator=(const Read&) = delete;
+
+  // `done` is called once, on this thread or the store's; until then plan and entities live, and this object stays as it is.
+  // Errors: the store's; kCorrupt where bytes are no row of their view; kExhausted beyond kMaxReadBytes.
+  void start(store::OnlineStore& online, const ReadPlan& plan, const Entities& entities,
+             int64_t deadline_us, store::Completion done);
+  const ReadRows& rows() const { return rows_; }
+  ReadRows take_rows() { return std::move(rows_); }
+
+ private:
+  void row(size_t group, size_t key, size_t slot, std::string_view bytes) override;
+  bool encode_key(const PlannedGroup& group, const Entities& entities, size_t entity,
+                  std::string& out);
+  struct Keys;
+  void encode_keys(const PlannedGroup& group, const Entities& entities, Keys& keys);
+  void finish(Result<void> result);
+
+  // The keys of one group that have no null, and whose they are. `bytes` only grows.
+  struct Keys {
+    std::vector<std::string> bytes;
+    std::vector<size_t> entity_of;
+  };
+  // A key's part in the form that the codec's batch encoder reads.
+  union KeyPart {
+    uint8_t boolean;
+    int32_t int32;
+    int64_t int64 = 0;
+    StringSlot text;
+  };
+  const ReadPlan* plan_ = nullptr;
+  store::Completion done_;
+  std::vector<Keys> keys_;
+  std::vector<KeyPart> key_parts_;
+  std::vector<Column> key_columns_;
+  std::vector<store::ReadGroup> groups_;
+  ReadRows rows_;
+  std::optional<Error> failure_;
+};
+
+// Units: bytes of rows that one read may bring; protects the process from a request for many huge values.
+inline constexpr size_t kMaxReadBytes = size_t{256} << 20;
+
+// Rule 5: whether a row's values no longer count.
+inline bool is_outside(Timestamp event_time, const PlannedFeature& feature, Timestamp now) {
+  return feature.max_age && event_time < subtract_saturating(now, *feature.max_age);
+}
 
 // A decoded cell with its status, default applied (rule 6).
 struct Cell {
@@ -49,46 +105,30 @@ struct Cell {
   std::optional<Timestamp> event_time;
 };
 
-// Threads: any. Serves any number of plans.
+// One cell of what was read, as of `now`.
+Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature,
+             Timestamp now);
+
+// The blocking form, for programs and the command line. Threads: any. Serves any number of plans.
 class Reader {
  public:
   Reader(store::OnlineStore& online, const Clock& clock) : online_(online), clock_(clock) {}
 
-  // `done` is called once, on this thread or the store's. Errors: the store's; kInvalid for a key
-  // of another type.
-  void read(std::shared_ptr<const ReadPlan> plan, const EntityRows& entities, int64_t deadline_us,
-            std::function<void(Result<ReadRows>)> done);
-  Result<ReadRows> read_and_wait(std::shared_ptr<const ReadPlan> plan, const EntityRows& entities,
+  // Errors: those of Read::start; kInvalid for a key of another type.
+  Result<ReadRows> read_and_wait(const ReadPlan& plan, const Entities& entities,
+                                 int64_t deadline_us);
+  Result<ReadRows> read_and_wait(const ReadPlan& plan, const EntityRows& entities,
                                  int64_t deadline_us);
 
-  // One cell of what was read, as of `now`.
-  Cell cell(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature,
-            Timestamp now) const;
+  Timestamp now() const { return {clock_.now_us()}; }
+  // As of now.
+  Cell cell(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature) const {
+    return cell_at(plan, rows, entity, feature, now());
+  }
 
  private:
   store::OnlineStore& online_;
   const Clock& clock_;
 };
-
-// How values are written (interfaces.md, HTTP).
-struct JsonStyle {
-  bool status = false;  // adds "status" and "event_time" objects to each row
-  bool nan_as_string = false;
-  bool feast = false;  // timestamps as epoch seconds
-};
-
-// Counts of statuses written, by view: what metrics show.
-using StatusCounts = std::map<std::pair<std::string, Status>, uint64_t>;
-
-// {"user_id":"8a2f","features":{…}}: one entity in our form.
-void append_entity_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
-                        const EntityRows& entities, size_t entity, Timestamp now,
-                        const JsonStyle& style);
-// {"rows":[…]}.
-void append_rows_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
-                      const EntityRows& entities, Timestamp now, const JsonStyle& style);
-// {"metadata":{"feature_names":[…]},"results":[…]}: Feast's columnar form.
-void append_feast_json(std::string& out, const ReadPlan& plan, const ReadRows& rows,
-                       const EntityRows& entities, Timestamp now, const JsonStyle& style);
 
 }  // namespace asof::serve
