@@ -28,6 +28,8 @@ struct MaterializeSpec {
   std::optional<Timestamp> to;
   bool full = false;
   uint64_t memory_budget_bytes = 512ull << 20;
+  uint64_t files_at_once_bytes =
+      2ull << 30;  // what is finished of a long load is entered in steps of about this size
 };
 
 struct RunProgress {

@@ -1,0 +1,101 @@
+#include "asof/materialize/materializer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "asof/base/log.h"
+#include "asof/base/nearest.h"
+#include "asof/materialize/internal/dropped_views.h"
+#include "asof/materialize/internal/run_context.h"
+#include "asof/materialize/internal/view_record.h"
+#include "asof/materialize/internal/view_run.h"
+
+namespace asof::materialize {
+
+namespace {
+
+Result<void> check_range(const MaterializeSpec& spec) {
+  if (spec.from && spec.to && *spec.from >= *spec.to)
+    return error(
+        ErrorCode::kInvalid,
+        fmt::format("the range ({}, {}] is empty", to_string(*spec.from), to_string(*spec.to)),
+        "from", "`from` must lie before `to`");
+  if (spec.full && spec.from)
+    return error(ErrorCode::kInvalid, "a full run has no beginning", "from",
+                 "leave `from` out, or `full`");
+  return {};
+}
+
+// The views a run concerns, in the order given; all online ones where none is.
+Result<std::vector<std::string>> choose_views(const plan::Snapshot& snapshot,
+                                              const std::vector<std::string>& asked) {
+  std::vector<std::string> known;
+  for (const model::FeatureView& view : snapshot.definitions.views) known.push_back(view.name);
+  std::vector<std::string> views;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const std::string field = fmt::format("views[{}]", i);
+    const model::FeatureView* view = snapshot.definitions.find_view(asked[i]);
+    if (view == nullptr)
+      return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", asked[i]), field,
+                   suggestion(asked[i], known));
+    if (!view->online)
+      return error(ErrorCode::kInvalid, fmt::format("view '{}' is not online", asked[i]), field,
+                   "it says `online: false`: remove that to materialize it");
+    if (std::find(views.begin(), views.end(), asked[i]) == views.end()) views.push_back(asked[i]);
+  }
+  if (!asked.empty()) return views;
+  for (const model::FeatureView& view : snapshot.definitions.views)
+    if (view.online) views.push_back(view.name);
+  return views;
+}
+
+}  // namespace
+
+Result<std::vector<store::Run>> Materializer::run(const std::string& project,
+                                                  const MaterializeSpec& spec,
+                                                  const Progress& progress) {
+  ASOF_TRY(check_range(spec));
+  ASOF_TRY_ASSIGN(const auto snapshot, plan::read_snapshot(catalog_, project));
+  ASOF_TRY_ASSIGN(const std::vector<std::string> views, choose_views(*snapshot, spec.views));
+  const internal::RunContext context{catalog_, offline_, online_, clock_, project, progress};
+  // What it cannot erase now, the next run erases: no view's load depends on it.
+  if (auto erased = internal::erase_dropped_views(context); !erased)
+    log(LogLevel::kWarning, "dropped views stay online", {{"why", erased.error().text()}});
+  std::vector<store::Run> runs;
+  for (const std::string& view : views) {
+    internal::ViewRun run(context, spec, snapshot, view);
+    ASOF_TRY_ASSIGN(store::Run ended, run.execute());
+    runs.push_back(std::move(ended));
+  }
+  return runs;
+}
+
+Result<uint64_t> Materializer::sweep(const std::string& project) {
+  if (clock_.is_set()) return uint64_t{0};
+  ASOF_TRY_ASSIGN(const auto snapshot, plan::read_snapshot(catalog_, project));
+  uint64_t swept = 0;
+  for (const model::FeatureView& view : snapshot->definitions.views) {
+    if (!view.online_retention) continue;
+    // A run of the view sweeps it itself.
+    auto lease = catalog_.acquire_lease(project, "view/" + view.name);
+    if (!lease && lease.error().code == ErrorCode::kConflict) continue;
+    if (!lease) return std::move(lease).error();
+    ASOF_TRY_ASSIGN(auto record, internal::ViewRecord::read(catalog_, project, view.name));
+    if (!record || record->state().serving.number == 0) continue;
+    store::ViewState state = record->state();
+    const Timestamp bound = subtract_saturating(Timestamp{clock_.now_us()}, *view.online_retention);
+    ASOF_TRY_ASSIGN(const uint64_t erased,
+                    online_.erase(store::make_table(state.serving.key_columns),
+                                  plan::slot_of(state, state.serving), codec::row_bound(bound.us)));
+    if (erased == 0) continue;
+    swept += erased;
+    state.serving.rows -= static_cast<int64_t>(erased);
+    auto committed = record->commit(std::move(state), {});
+    if (!committed && committed.error().code != ErrorCode::kConflict) return committed.error();
+  }
+  return swept;
+}
+
+}  // namespace asof::materialize
