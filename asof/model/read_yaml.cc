@@ -220,13 +220,6 @@ class DefinitionReader {
     source.sql = object.text("sql");
     source.kind = source.path.empty() && object.find("sql") != nullptr ? SourceKind::kSql
                                                                        : SourceKind::kFiles;
-    if (const RefusedKey* refused = find_refused_path(source.path)) {
-      object.fail(object.line_of("path"),
-                  fmt::format("'{}' is not supported yet: this version lacks {}", source.path,
-                              refused->missing),
-                  std::string(refused->instead));
-      is_readable = false;
-    }
     source.event_time = object.text("event_time");
     source.known_time = object.text("known_time");
     source.timezone = object.text("timezone");

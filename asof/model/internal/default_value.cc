@@ -20,10 +20,6 @@ Result<Value> list_of(const YamlNode& node, const DataType& type) {
   if (node.kind != YamlNode::Kind::kList) return wanted(node, type, "as [1, 2]");
   List out;
   for (const auto& item : node.items) {
-    if (item->kind == YamlNode::Kind::kNull) {
-      out.push_back(Value());
-      continue;
-    }
     ASOF_TRY_ASSIGN(Value value, default_value_of(*item, type.element_type()));
     out.push_back(std::move(value));
   }

@@ -38,7 +38,6 @@ enum class Form {
   kDuration,
   kDataType,
   kDefault,
-  kTexts,
   kNames,
   kTextMap,
   kTimeUnit,

@@ -1,0 +1,98 @@
+#include "asof/model/internal/cron.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <vector>
+
+namespace asof::model {
+
+namespace {
+
+struct CronField {
+  std::string_view name;
+  int least;
+  int most;
+};
+constexpr std::array<CronField, 5> kFields = {
+    {{"minute", 0, 59}, {"hour", 0, 23}, {"day", 1, 31}, {"month", 1, 12}, {"weekday", 0, 7}}};
+constexpr int kDaysOfMonth[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> out;
+  while (true) {
+    size_t end = text.find(separator);
+    out.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::optional<int> number(std::string_view text) {
+  int out = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (text.empty() || text[0] == '-' || failure != std::errc{} || end != text.data() + text.size())
+    return std::nullopt;
+  return out;
+}
+
+// The numbers that an item of a list stands for, as bits; nothing where it is none.
+std::optional<uint64_t> bits_of_item(std::string_view item, const CronField& field) {
+  int step = 1;
+  size_t slash = item.find('/');
+  if (slash != std::string_view::npos) {
+    auto read = number(item.substr(slash + 1));
+    if (!read || *read < 1) return std::nullopt;
+    step = *read;
+    item = item.substr(0, slash);
+  }
+  int first = field.least, last = field.most;
+  if (item != "*") {
+    size_t dash = item.find('-');
+    auto from = number(item.substr(0, dash));
+    auto to = dash == std::string_view::npos ? from : number(item.substr(dash + 1));
+    if (!from || !to || *from < field.least || *to > field.most || *from > *to) return std::nullopt;
+    // A step needs something to step through.
+    if (slash != std::string_view::npos && dash == std::string_view::npos) return std::nullopt;
+    first = *from;
+    last = *to;
+  }
+  uint64_t bits = 0;
+  for (int value = first; value <= last; value += step) {
+    bits |= uint64_t{1} << value;
+    if (step > last) break;
+  }
+  return bits;
+}
+
+}  // namespace
+
+std::optional<std::string> problem_of_cron(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (std::string_view field : split(line, ' '))
+    if (!field.empty()) fields.push_back(field);
+  if (fields.size() != kFields.size())
+    return fmt::format("the cron line '{}' has {} field{}, not 5: minute hour day month weekday",
+                       line, fields.size(), fields.size() == 1 ? "" : "s");
+  std::array<uint64_t, 5> bits{};
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const CronField& field = kFields[i];
+    for (std::string_view item : split(fields[i], ',')) {
+      auto read = bits_of_item(item, field);
+      if (!read)
+        return fmt::format("the {} '{}' of the cron line '{}' is not *, or numbers from {} to {}",
+                           field.name, fields[i], line, field.least, field.most);
+      bits[i] |= *read;
+    }
+  }
+  if (fields[4] != "*") return std::nullopt;
+  for (int month = 1; month <= 12; ++month) {
+    uint64_t days = (uint64_t{1} << (kDaysOfMonth[month - 1] + 1)) - 2;
+    if ((bits[3] >> month & 1) != 0 && (bits[2] & days) != 0) return std::nullopt;
+  }
+  return fmt::format("the cron line '{}' names a day that its months do not have", line);
+}
+
+}  // namespace asof::model
