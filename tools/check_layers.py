@@ -225,7 +225,7 @@ class Check:
             if name.startswith(("asof/", "apps/")):
                 self.check_private(path, line, name, module)
                 self.check_include(path, line, name, module, test)
-            else:
+            elif not (test and name.startswith("tests/")):  # a module's test may use the oracle
                 self.check_library(path, line, name, module, test)
                 if quoted and self.library_of(name) is None:
                     self.report(path, line, "include-path", f'"{name}" is not a path from the root; write "{module.folder}/…"')

@@ -207,6 +207,12 @@ class CheckLayers(unittest.TestCase):
 
     def test_quoted_includes_are_paths_from_the_root(self):
         self.expect_include("include-path", "asof/model/view.cc", '"view.h"')
+        self.expect_include("include-path", "asof/model/view.cc", '"tests/oracle/oracle.h"')
+
+    def test_a_modules_test_may_use_the_oracle(self):
+        path = "asof/serve/read_test.cc"
+        status, output = run_check({**GOOD, path: '#include "tests/oracle/oracle.h"\n' + GOOD[path]})
+        self.assertEqual(status, 0, output)
 
     def test_a_file_opens_the_namespace_of_its_folder(self):
         for path, wrong in (("asof/model/view.h", "asof::store"), ("asof/base/hash.h", "asof::base"), ("asof/agg/sum.h", "asof::aggregate"),
