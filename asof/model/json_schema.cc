@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "asof/model/internal/keys.h"
 #include "asof/model/internal/names.h"
@@ -29,11 +30,12 @@ Json any_of(std::initializer_list<Json> forms) {
   return out;
 }
 Json map_of(Json value) { return {{"type", "object"}, {"additionalProperties", std::move(value)}}; }
-// `name: type`, which is a map of one entry.
-Json short_form() {
+// `name: type`: a map of one entry whose key is none of the object's own.
+Json short_form(ObjectKind kind) {
   Json out = map_of(reference("type"));
   out["minProperties"] = 1;
   out["maxProperties"] = 1;
+  out["propertyNames"] = {{"not", {{"enum", keys_of(kind).names()}}}};
   return out;
 }
 
@@ -80,13 +82,15 @@ Json schema_of(Form form) {
     case Form::kSchedule: return any_of({text(), object_reference(ObjectKind::kSchedule)});
     case Form::kFreshness: return any_of({reference("duration"), one_of({"per event"})});
     case Form::kJoinKeys:
-      return any_of({list_of(any_of({object_reference(ObjectKind::kJoinKey), short_form()})),
+      return any_of({list_of(any_of({object_reference(ObjectKind::kJoinKey),
+                                     short_form(ObjectKind::kJoinKey)})),
                      map_of(reference("type"))});
     case Form::kColumns:
       return map_of(any_of({reference("type"), object_reference(ObjectKind::kSourceColumn)}));
     case Form::kSourceOrName: return any_of({reference("name"), reference("inline_source")});
     case Form::kFeatures:
-      return list_of(any_of({object_reference(ObjectKind::kFeature), short_form()}));
+      return list_of(
+          any_of({object_reference(ObjectKind::kFeature), short_form(ObjectKind::kFeature)}));
     case Form::kServiceItems:
       return list_of(any_of({text(), object_reference(ObjectKind::kServiceItem)}));
     case Form::kEntities: return list_of(object_reference(ObjectKind::kEntity));
@@ -104,7 +108,7 @@ Json schema_of(Form form) {
 }
 
 // The keys that an object cannot be without.
-std::initializer_list<const char*> required_keys(ObjectKind kind) {
+std::vector<const char*> required_keys(ObjectKind kind) {
   switch (kind) {
     case ObjectKind::kEntity: return {"name", "join_keys"};
     case ObjectKind::kJoinKey: return {"name", "type"};

@@ -63,6 +63,11 @@ std::string ObjectReader::text(std::string_view key) const {
     fail_wanted(*value, key, "a text");
     return {};
   }
+  if (keys_.find(key)->form == Form::kName &&
+      (is_plain_boolean(*value) || is_plain_number(*value))) {
+    fail_wanted(*value, key, "a name");
+    return {};
+  }
   if (value->text.empty()) fail(value->line, fmt::format("'{}' is an empty text", key));
   return value->text;
 }
