@@ -759,8 +759,10 @@ TEST_P(OnlineStoreContract, SeesWhatAnotherProcessHasWritten) {
     char byte = 0;
     if (!opened || ::read(to_child[0], &byte, 1) != 1) return false;
     Table devices = device_table();  // a table that the parent has never seen
-    bool done = write_rows(**opened, users_, first_, {{user_key("a"), make_row(first_, 2, 2)}}) &&
-                write_rows(**opened, devices, first_, {{"d", make_row(first_, 3, 3)}}).has_value();
+    std::string device_key = key_of(devices, {Value(Bytes{"d"})});
+    bool done =
+        write_rows(**opened, users_, first_, {{user_key("a"), make_row(first_, 2, 2)}}) &&
+        write_rows(**opened, devices, first_, {{device_key, make_row(first_, 3, 3)}}).has_value();
     return done && ::write(to_parent[1], &byte, 1) == 1;
   });
   reopen();
@@ -775,6 +777,8 @@ TEST_P(OnlineStoreContract, SeesWhatAnotherProcessHasWritten) {
   for (int end : {to_child[0], to_child[1], to_parent[0]}) close(end);
   ASSERT_TRUE(written);
   EXPECT_EQ(read(user_key("a"), first_), make_row(first_, 2, 2));
+  EXPECT_EQ(read_from(devices, key_of(devices, {Value(Bytes{"d"})}), first_),
+            make_row(first_, 3, 3));
 }
 
 TEST_P(OnlineStoreContract, LosesNothingAcknowledgedWhenKilled) {
