@@ -167,10 +167,13 @@ Result<uint64_t> parse_byte_count(std::string_view text) {
 }
 
 std::string format_byte_count(uint64_t bytes) {
-  for (const auto& units : {kBinaryUnits, kDecimalUnits})
-    for (const ByteUnit& unit : units)
-      if (bytes >= unit.bytes && bytes % unit.bytes == 0)
-        return fmt::format("{} {}", bytes / unit.bytes, unit.name);
+  const ByteUnit* exact = nullptr;
+  for (const auto& units : {&kBinaryUnits, &kDecimalUnits})
+    for (const ByteUnit& unit : *units)
+      if (bytes >= unit.bytes && bytes % unit.bytes == 0 &&
+          (exact == nullptr || unit.bytes > exact->bytes))
+        exact = &unit;
+  if (exact != nullptr) return fmt::format("{} {}", bytes / exact->bytes, exact->name);
   for (const ByteUnit& unit : kBinaryUnits)
     if (bytes >= unit.bytes)
       return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(unit.bytes),

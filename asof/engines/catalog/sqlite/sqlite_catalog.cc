@@ -96,8 +96,12 @@ Result<void> use_write_ahead_log(Connection& connection, int64_t busy_timeout_us
 
 Result<std::unique_ptr<Connection>> connect(const std::string& path, int64_t busy_timeout_us) {
   ASOF_TRY_ASSIGN(std::unique_ptr<Connection> connection, Connection::open(path, busy_timeout_us));
-  // Asked before anything is written: a file of another program stays as it is.
-  ASOF_TRY_ASSIGN(const bool is_ours, is_registry(*connection));
+  // Asked before anything is written: a file of another program stays as it is. In one transaction, as somebody else may be
+  // making the tables right now.
+  ASOF_TRY(connection->execute("BEGIN"));
+  Result<bool> asked = is_registry(*connection);
+  ASOF_TRY(connection->execute("COMMIT"));
+  ASOF_TRY_ASSIGN(const bool is_ours, std::move(asked));
   ASOF_TRY(use_write_ahead_log(*connection, busy_timeout_us));
   ASOF_TRY(connection->execute("PRAGMA synchronous=FULL"));
   if (is_ours) return connection;

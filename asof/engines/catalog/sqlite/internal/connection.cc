@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "asof/base/check.h"
@@ -57,7 +59,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &connection->database_, flags, nullptr);
   if (code != SQLITE_OK) return connection->failure(code);
-  sqlite3_busy_timeout(connection->database_, static_cast<int>(busy_timeout_us / 1000));
+  sqlite3_busy_timeout(connection->database_,
+                       static_cast<int>(std::min<int64_t>(busy_timeout_us / 1000, INT_MAX)));
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) {
     connection->device_ = status.st_dev;
