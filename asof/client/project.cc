@@ -107,6 +107,9 @@ struct Project::State {
   std::map<std::string, std::string> lost_views;  // of the last marker check: view -> why
   std::optional<int64_t> marker_checked_us;
 
+  Result<void> check_loaded(const serve::ReadPlan& plan, store::Catalog& catalog,
+                            store::OnlineStore& online);
+
   store::EngineAddress address_of(const model::EngineConfig& engine) const {
     store::EngineAddress address;
     address.options = engine.options;
@@ -302,38 +305,46 @@ Result<std::shared_ptr<const serve::ReadPlan>> Project::prepare_read(const ReadR
   return serve::make_read_plan(std::move(snapshot), selection);
 }
 
-Result<FeatureRows> Project::read(const std::shared_ptr<const serve::ReadPlan>& plan,
-                                  const serve::EntityRows& entities) {
+// Refuses reads of views whose rows the online store has lost; asks the store at most once a second.
+Result<void> Project::State::check_loaded(const serve::ReadPlan& plan, store::Catalog& catalog,
+                                          store::OnlineStore& online) {
+  std::unique_lock lock(mutex);
+  const int64_t now_us = steady_now_us();
+  if (!marker_checked_us || now_us - *marker_checked_us > kMarkerCheckPeriodUs) {
+    lock.unlock();
+    ASOF_TRY_ASSIGN(auto lost, materialize::check_marker(online, catalog, *plan.snapshot));
+    lock.lock();
+    lost_views = std::move(lost);
+    marker_checked_us = now_us;
+  }
+  for (const std::string& view : plan.views) {
+    const auto lost = lost_views.find(view);
+    if (lost == lost_views.end() || lost->second.empty()) continue;
+    return error(ErrorCode::kUnavailable, fmt::format("view {}: {}", view, lost->second), {},
+                 fmt::format("run `asof materialize {}` to load it again", view));
+  }
+  return {};
+}
+
+Result<serve::ReadRows> Project::read_rows(const serve::ReadPlan& plan,
+                                           const serve::Entities& entities) {
   ASOF_TRY_ASSIGN(store::Catalog * catalog, this->catalog());
   ASOF_TRY_ASSIGN(store::OnlineStore * online, this->online());
-  {
-    std::unique_lock lock(state_->mutex);
-    const int64_t now_us = steady_now_us();
-    if (!state_->marker_checked_us || now_us - *state_->marker_checked_us > kMarkerCheckPeriodUs) {
-      lock.unlock();
-      ASOF_TRY_ASSIGN(auto lost, materialize::check_marker(*online, *catalog, *plan->snapshot));
-      lock.lock();
-      state_->lost_views = std::move(lost);
-      state_->marker_checked_us = now_us;
-    }
-    for (const std::string& view : plan->views) {
-      const auto lost = state_->lost_views.find(view);
-      if (lost != state_->lost_views.end() && !lost->second.empty()) {
-        return error(ErrorCode::kUnavailable, fmt::format("view {}: {}", view, lost->second), {},
-                     fmt::format("run `asof materialize {}` to load it again", view));
-      }
-    }
-  }
+  ASOF_TRY(state_->check_loaded(plan, *catalog, *online));
   serve::Reader reader(*online, *state_->clock);
-  ASOF_TRY_ASSIGN(const serve::ReadRows found,
-                  reader.read_and_wait(plan, entities, steady_now_us() + kReadTimeoutUs));
+  return reader.read_and_wait(plan, entities, steady_now_us() + kReadTimeoutUs);
+}
+
+Result<FeatureRows> Project::read(const serve::ReadPlan& plan, const serve::EntityRows& entities) {
+  ASOF_TRY_ASSIGN(const auto flat, serve::Entities::from_rows(plan.request_keys, entities));
+  ASOF_TRY_ASSIGN(const serve::ReadRows found, read_rows(plan, flat));
   FeatureRows out;
-  for (const serve::PlannedFeature& feature : plan->features) out.names.push_back(feature.name);
+  for (const serve::PlannedFeature& feature : plan.features) out.names.push_back(feature.name);
   const Timestamp now{state_->clock->now_us()};
   for (size_t entity = 0; entity < entities.size(); ++entity) {
     FeatureRow row;
-    for (size_t feature = 0; feature < plan->features.size(); ++feature) {
-      row.cells.push_back(reader.cell(*plan, found, entity, feature, now));
+    for (size_t feature = 0; feature < plan.features.size(); ++feature) {
+      row.cells.push_back(serve::cell_at(plan, found, entity, feature, now));
     }
     out.rows.push_back(std::move(row));
   }
@@ -342,7 +353,7 @@ Result<FeatureRows> Project::read(const std::shared_ptr<const serve::ReadPlan>& 
 
 Result<FeatureRows> Project::read(const std::string& service, const serve::EntityRows& entities) {
   ASOF_TRY_ASSIGN(const auto plan, prepare_read({service, {}, plan::Naming::kShort}));
-  return read(plan, entities);
+  return read(*plan, entities);
 }
 
 std::string current_user() {

@@ -23,6 +23,7 @@
 #include "asof/plan/selection.h"
 #include "asof/plan/snapshot.h"
 #include "asof/registry/registry.h"
+#include "asof/serve/entities.h"
 #include "asof/serve/read_plan.h"
 #include "asof/serve/reader.h"
 #include "asof/store/engine_set.h"
@@ -95,11 +96,12 @@ class Project {
 
   // Resolves a request against the registry: which keys it needs (request_keys), what it answers with.
   Result<std::shared_ptr<const serve::ReadPlan>> prepare_read(const ReadRequest& request);
-  // The newest values of these entities. Errors: kInvalid for a key of another type; kUnavailable where the online store
-  // lost what was loaded (product.md: it is never answered with silence).
-  Result<FeatureRows> read(const std::shared_ptr<const serve::ReadPlan>& plan,
-                           const serve::EntityRows& entities);
+  // The newest values of these entities, each the values of plan->request_keys in order. Errors: kInvalid for a key of
+  // another type; kUnavailable where the online store lost what was loaded (it is never answered with silence).
   Result<FeatureRows> read(const std::string& service, const serve::EntityRows& entities);
+  Result<FeatureRows> read(const serve::ReadPlan& plan, const serve::EntityRows& entities);
+  // The same as rows' bytes, for serve::AnswerWriter.
+  Result<serve::ReadRows> read_rows(const serve::ReadPlan& plan, const serve::Entities& entities);
 
   // The parts, for programs that need more. Pointers live as long as the project.
   // The newest revision and what is online of it; read again only where the registry has changed.
