@@ -34,6 +34,7 @@ class DefinitionReader {
     YamlText text = parse_yaml(file.path, file.text);
     std::move(text.errors.begin(), text.errors.end(), std::back_inserter(out_.errors));
     for (const NodePtr& document : text.documents) read_document(*document);
+    sort_by_place(out_.errors);
   }
 
   void sort() {
@@ -77,12 +78,12 @@ class DefinitionReader {
   std::string claim_name(const YamlNode& map, std::string_view kind) {
     const YamlNode* name = map.find("name");
     if (name == nullptr || name->kind == YamlNode::Kind::kNull) {
-      reading_.fail(map.line, fmt::format("a {} has no name", kind), "add name: …");
+      reading_.fail(map.line, fmt::format("{} has no name", with_article(kind)), "add name: …");
       return {};
     }
     if (name->kind != YamlNode::Kind::kText || name->text.empty()) {
-      reading_.fail(name->line,
-                    fmt::format("the name of a {} wants a text, met {}", kind, describe(*name)));
+      reading_.fail(name->line, fmt::format("the name of {} wants a text, met {}",
+                                            with_article(kind), describe(*name)));
       return {};
     }
     return claim(kind, name->text, name->line) ? name->text : std::string();
@@ -100,7 +101,8 @@ class DefinitionReader {
   ObjectReader reader_of(const YamlNode& map, ObjectKind kind, const std::string& name) {
     std::string_view word = keys_of(kind).object;
     if (name.empty())
-      return {reading_, map, kind, fmt::format("a {} without a name of its own", word), ""};
+      return {reading_, map, kind, fmt::format("{} without a name of its own", with_article(word)),
+              ""};
     return {reading_, map, kind, fmt::format("{} '{}'", word, name),
             fmt::format("{} {}", word, name)};
   }
@@ -172,7 +174,7 @@ class DefinitionReader {
                              std::vector<TypedName>& out) {
     const YamlNode* name = item.find("name");
     if (name == nullptr || name->kind != YamlNode::Kind::kText || name->text.empty()) {
-      owner.fail(item.line, fmt::format("a {} has no name", word),
+      owner.fail(item.line, fmt::format("{} has no name", with_article(word)),
                  "write {name: …, type: …} or just name: type");
     } else {
       out.push_back({name->text, item.line, nullptr, &item});
@@ -215,7 +217,6 @@ class DefinitionReader {
 
   // False where the source is of a kind that this version does not read, which is reported.
   bool read_source_keys(const ObjectReader& object, Source& source) {
-    bool is_readable = !object.is_refused() && !is_refused_type(object);
     source.path = object.text("path");
     source.sql = object.text("sql");
     source.kind = source.path.empty() && object.find("sql") != nullptr ? SourceKind::kSql
@@ -228,23 +229,7 @@ class DefinitionReader {
     source.lookback = object.duration("lookback");
     source.future_tolerance = object.duration("future_tolerance");
     source.about = about_of(object);
-    return is_readable;
-  }
-
-  bool is_refused_type(const ObjectReader& object) {
-    const YamlNode* type = object.node().find("type");
-    if (type == nullptr) return false;
-    const RefusedKey* refused = find_refused_source_type(type->text);
-    if (refused != nullptr) {
-      object.fail(type->line,
-                  fmt::format("'type: {}' is not supported yet: this version lacks {}", type->text,
-                              refused->missing),
-                  std::string(refused->instead));
-      return true;
-    }
-    object.fail(type->line, fmt::format("'type' wants push or kafka, met {}", describe(*type)),
-                "leave it out: a source of files has a path, one of SQL has sql");
-    return false;
+    return !object.is_refused();
   }
 
   std::optional<TimeUnit> time_unit_of(const ObjectReader& object) {
@@ -476,8 +461,13 @@ class DefinitionReader {
       return std::nullopt;
     }
     const YamlNode::Entry& first = item.entries.front();
-    if (item.entries.size() == 1 && keys_of(ObjectKind::kServiceItem).find(first.key) == nullptr &&
-        first.value->kind == YamlNode::Kind::kText) {
+    bool is_name =
+        item.entries.size() == 1 && keys_of(ObjectKind::kServiceItem).find(first.key) == nullptr;
+    if (is_name && first.value->kind == YamlNode::Kind::kNull) {
+      object.fail(item.line, fmt::format("'{}:' names no feature", first.key), std::string(kHow));
+      return std::nullopt;
+    }
+    if (is_name && first.value->kind == YamlNode::Kind::kText) {
       object.fail(item.line, fmt::format("'{}: {}' is read as a map", first.key, first.value->text),
                   fmt::format("write {}:{} without a blank", first.key, first.value->text));
       return std::nullopt;

@@ -7,6 +7,7 @@
 #include "asof/base/nearest.h"
 #include "asof/model/internal/names.h"
 #include "asof/model/internal/validation.h"
+#include "asof/model/internal/yaml_tree.h"
 
 namespace asof::model {
 
@@ -107,6 +108,7 @@ std::vector<Error> validate(const Definitions& definitions, const Locations& loc
   for (const Source& source : definitions.sources) validate_source(run, source);
   for (const FeatureView& view : definitions.views) validate_view(run, view);
   for (const FeatureService& service : definitions.services) validate_service(run, service);
+  sort_by_place(run.errors);
   return std::move(run.errors);
 }
 

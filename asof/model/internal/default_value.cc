@@ -11,7 +11,7 @@ namespace {
 Error wanted(const YamlNode& node, const DataType& type, std::string hint) {
   return error(
       ErrorCode::kInvalid,
-      fmt::format("the default of a {} wants {}, met {}", to_string(type),
+      fmt::format("the default of type {} wants {}, met {}", to_string(type),
                   type.kind == TypeKind::kList ? "a list" : "a value of that type", describe(node)),
       {}, std::move(hint));
 }

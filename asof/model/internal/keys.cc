@@ -278,6 +278,12 @@ std::vector<std::string> ObjectKeys::names() const {
 
 const ObjectKeys& keys_of(ObjectKind kind) { return kObjects[static_cast<size_t>(kind)]; }
 
+std::string with_article(std::string_view noun) {
+  bool has_vowel =
+      !noun.empty() && std::string_view("aeiou").find(noun[0]) != std::string_view::npos;
+  return fmt::format("{} {}", has_vowel ? "an" : "a", noun);
+}
+
 std::string hint_for_unknown_key(std::string_view key, const ObjectKeys& object) {
   const ForeignWord* elsewhere = nullptr;
   for (const ForeignWord& foreign : kForeignWords) {
@@ -288,14 +294,14 @@ std::string hint_for_unknown_key(std::string_view key, const ObjectKeys& object)
   if (key == "<<")
     return "merge keys are not read; write the keys out, or use an alias for a value";
   std::vector<std::string> names = object.names();
-  if (auto match = nearest(key, names)) return fmt::format("did you mean '{}'?", *match);
   if (elsewhere != nullptr)
-    return fmt::format("Asof calls it '{}', a key of a {}", elsewhere->ours,
-                       keys_of(elsewhere->where).object);
+    return fmt::format("Asof calls it '{}', a key of {}", elsewhere->ours,
+                       with_article(keys_of(elsewhere->where).object));
+  if (auto match = nearest(key, names)) return fmt::format("did you mean '{}'?", *match);
   for (ObjectKind kind : kObjectKinds) {
     const ObjectKeys& other = keys_of(kind);
     if (other.find(key) != nullptr || other.find_refused(key) != nullptr)
-      return fmt::format("'{}' is a key of a {}", key, other.object);
+      return fmt::format("'{}' is a key of {}", key, with_article(other.object));
   }
   return suggestion(key, names);
 }

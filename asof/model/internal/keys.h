@@ -84,6 +84,9 @@ struct ObjectKeys {
 
 const ObjectKeys& keys_of(ObjectKind kind);
 
+// "an entity", "a view".
+std::string with_article(std::string_view noun);
+
 // What to do about an unknown key: our word for Feast's, else the nearest of ours, else all that there are.
 std::string hint_for_unknown_key(std::string_view key, const ObjectKeys& object);
 

@@ -14,16 +14,16 @@ void Reading::fail(int line, std::string message, std::string hint) {
 ObjectReader::ObjectReader(Reading& reading, const YamlNode& map, ObjectKind kind,
                            std::string subject, std::string place)
     : reading_(reading), map_(map), keys_(keys_of(kind)), subject_(std::move(subject)) {
+  bool is_source = kind == ObjectKind::kSource;
+  if (is_source) check_source_type();
+  bool is_refused_type = is_refused_;
   for (const YamlNode::Entry& entry : map.entries) {
+    if (is_source && entry.key == "type") continue;
     if (const RefusedKey* refused = keys_.find_refused(entry.key)) {
       is_refused_ = true;
-      fail(entry.line,
-           fmt::format("'{}' is not supported yet: this version lacks {}", entry.key,
-                       refused->missing),
-           std::string(refused->instead));
+      // What belongs to a refused type has been refused with it.
+      if (!is_refused_type) fail_refused(entry.line, fmt::format("'{}'", entry.key), *refused);
     } else if (keys_.find(entry.key) == nullptr) {
-      if (keys_.object == "source" && entry.key == "type")
-        continue;  // the reader of sources judges it
       fail(entry.line, fmt::format("unknown key '{}'", entry.key),
            hint_for_unknown_key(entry.key, keys_));
     } else if (reading_.locations != nullptr && !place.empty() &&
@@ -31,6 +31,23 @@ ObjectReader::ObjectReader(Reading& reading, const YamlNode& map, ObjectKind kin
       reading_.locations->emplace(place + "." + entry.key, place_of(reading_.path, entry.line));
     }
   }
+}
+
+void ObjectReader::check_source_type() {
+  const YamlNode* type = map_.find("type");
+  if (type == nullptr) return;
+  if (const RefusedKey* refused = find_refused_source_type(type->text)) {
+    is_refused_ = true;
+    fail_refused(type->line, fmt::format("'type: {}'", type->text), *refused);
+  } else {
+    fail_wanted(*type, "type", "push or kafka",
+                "leave it out: a source of files has a path, one of SQL has sql");
+  }
+}
+
+void ObjectReader::fail_refused(int line, std::string_view what, const RefusedKey& refused) const {
+  fail(line, fmt::format("{} is not supported yet: this version lacks {}", what, refused.missing),
+       std::string(refused.instead));
 }
 
 const YamlNode* ObjectReader::find(std::string_view key) const {

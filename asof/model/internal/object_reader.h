@@ -57,6 +57,9 @@ class ObjectReader {
                                                            std::string_view wanted) const;
 
  private:
+  void check_source_type();
+  void fail_refused(int line, std::string_view what, const RefusedKey& refused) const;
+
   Reading& reading_;
   const YamlNode& map_;
   const ObjectKeys& keys_;

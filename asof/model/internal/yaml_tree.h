@@ -54,4 +54,7 @@ bool is_plain_boolean(const YamlNode& node);
 // "path:12".
 std::string place_of(std::string_view path, int line);
 
+// Errors in the order in which an editor shows them: by file, then by line.
+void sort_by_place(std::vector<Error>& errors);
+
 }  // namespace asof::model
