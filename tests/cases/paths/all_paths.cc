@@ -1,0 +1,7 @@
+#include "tests/cases/paths/paths.h"
+
+namespace asof::cases {
+
+std::vector<CasePath> all_paths() { return {oracle_path()}; }
+
+}  // namespace asof::cases

@@ -1,0 +1,15 @@
+// Every path, one file each.
+#pragma once
+
+#include <vector>
+
+#include "tests/cases/path.h"
+
+namespace asof::cases {
+
+CasePath oracle_path();
+
+// Those that this program was linked with.
+std::vector<CasePath> all_paths();
+
+}  // namespace asof::cases
