@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -16,6 +17,34 @@ namespace {
 
 constexpr size_t kDeepestDefault = 16;
 constexpr int kMostThreads = 1024;
+constexpr std::string_view kEngineLetters = "abcdefghijklmnopqrstuvwxyz0123456789+_";
+
+// `offline: duckdb:` is how people write an engine without a place, and no YAML: a plain text cannot end in a colon. It
+// is put in quotes, line by line, so that lines keep their numbers.
+std::string with_quoted_engines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end);
+    size_t colon = line.find(": ");
+    std::string_view key = line.substr(0, colon);
+    bool is_engine = key == "registry" || key == "online" || key == "offline";
+    size_t begin = is_engine ? line.find_first_not_of(' ', colon + 1) : std::string_view::npos;
+    size_t stop = line.find_first_not_of(kEngineLetters, begin);
+    bool ends_in_colon = begin != std::string_view::npos && stop != std::string_view::npos &&
+                         stop > begin && line[stop] == ':' &&
+                         (stop + 1 == line.size() || std::string_view(" \t\r\n").find(
+                                                         line[stop + 1]) != std::string_view::npos);
+    if (!ends_in_colon) {
+      out.append(line);
+    } else {
+      out.append(line.substr(0, begin)).append("'").append(line.substr(begin, stop + 1 - begin));
+      out.append("'").append(line.substr(stop + 1));
+    }
+  }
+  return out;
+}
 
 // Replaces ${VAR} and ${VAR:-default}; $$ is a dollar sign.
 class Expansion {
@@ -129,8 +158,7 @@ class ConfigReader {
     const YamlNode* value = object_.find(key);
     if (value == nullptr) return;
     if (value->kind == YamlNode::Kind::kText) {
-      engine = {value->text, {}};
-      check_url(key, *value);
+      engine = {url_of(key, *value), {}};
       return;
     }
     if (value->kind != YamlNode::Kind::kMap) {
@@ -143,8 +171,7 @@ class ConfigReader {
         object_.fail(entry.line, fmt::format("'{}.{}' wants a single value, met {}", key, entry.key,
                                              describe(*entry.value)));
       } else if (entry.key == "url") {
-        read.url = entry.value->text;
-        check_url(key, *entry.value);
+        read.url = url_of(key, *entry.value);
       } else if (entry.value->kind == YamlNode::Kind::kText) {
         read.options.emplace(entry.key, entry.value->text);
       }
@@ -154,17 +181,15 @@ class ConfigReader {
     engine = std::move(read);
   }
 
-  void check_url(std::string_view key, const YamlNode& value) {
-    size_t colon = value.text.find(':');
-    if (colon != std::string::npos && colon > 0 &&
-        value.text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+") == colon)
-      return;
+  // An engine's name alone is an engine without a place: `memory` is `memory:`.
+  std::string url_of(std::string_view key, const YamlNode& value) {
+    size_t end = std::min(value.text.find_first_not_of(kEngineLetters), value.text.size());
+    if (end > 0 && end == value.text.size()) return value.text + ":";
+    if (end > 0 && value.text[end] == ':') return value.text;
     object_.fail(value.line,
                  fmt::format("'{}' wants an engine and a place, as lmdb:.asof/online, met {}", key,
-                             describe(value)),
-                 value.text.empty() || colon != std::string::npos
-                     ? std::string()
-                     : fmt::format("write {}: for an engine without a place", value.text));
+                             describe(value)));
+    return value.text;
   }
 
   void read_server(ServerConfig& server) {
@@ -202,7 +227,7 @@ class ConfigReader {
 
 Result<ProjectConfig> read_project_config(std::string_view path, std::string_view text,
                                           const Environment& environment) {
-  YamlText yaml = parse_yaml(path, text);
+  YamlText yaml = parse_yaml(path, with_quoted_engines(text));
   std::vector<Error> errors = std::move(yaml.errors);
   Reading reading{std::string(path), errors, nullptr};
   ProjectConfig config;
@@ -223,6 +248,7 @@ Result<ProjectConfig> read_project_config(std::string_view path, std::string_vie
   if (errors.empty()) return config;
   Error all = error(ErrorCode::kInvalid, fmt::format("{} mistake{} in {}", errors.size(),
                                                      errors.size() == 1 ? "" : "s", path));
+  sort_by_place(errors);
   all.details = std::move(errors);
   return all;
 }
