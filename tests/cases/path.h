@@ -67,6 +67,9 @@ struct CasePath {
 // What a step asks for by these definitions: a service, else references.
 AskedFeatures resolve(const AskedFeatures& asked, const model::Definitions& definitions);
 
+// Which of the labels' columns is their time: as named, else `event_timestamp`, else the first time.
+Result<size_t> time_column_of(const TrainStep& step);
+
 // Whether a case has a step of this kind.
 template <typename What>
 bool has_step(const Case& a_case) {

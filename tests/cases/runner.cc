@@ -294,6 +294,17 @@ AskedFeatures resolve(const AskedFeatures& asked, const model::Definitions& defi
   return all;
 }
 
+Result<size_t> time_column_of(const TrainStep& step) {
+  const TextTable& labels = step.table.given;
+  const std::string name = step.time_column.empty() ? "event_timestamp" : step.time_column;
+  if (const auto named = labels.find(name)) return *named;
+  for (size_t i = 0; i < labels.columns.size(); ++i)
+    if (labels.columns[i].type.kind == TypeKind::kTimestamp ||
+        labels.columns[i].type.kind == TypeKind::kDate)
+      return i;
+  return error(ErrorCode::kInvalid, "the labels have no time column");
+}
+
 std::optional<std::string> refuse_without_training(const Case& a_case) {
   if (has_step<TrainStep>(a_case)) return std::nullopt;
   return "the case trains nothing";

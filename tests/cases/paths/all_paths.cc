@@ -2,6 +2,6 @@
 
 namespace asof::cases {
 
-std::vector<CasePath> all_paths() { return {oracle_path()}; }
+std::vector<CasePath> all_paths() { return {oracle_path(), witness_path()}; }
 
 }  // namespace asof::cases

@@ -130,7 +130,7 @@ class OracleSession final : public Session {
     std::vector<std::string> taken;
     for (const TextColumn& column : labels.columns) taken.push_back(column.name);
     ASOF_TRY_ASSIGN(const plan::Selection selection, select(step.asked, taken));
-    ASOF_TRY_ASSIGN(const size_t time, time_column(step));
+    ASOF_TRY_ASSIGN(const size_t time, time_column_of(step));
     Answers out = empty_answers(selection);
     std::vector<std::vector<oracle::Row>> rows;
     for (const plan::SelectedView& selected : selection.views) {
@@ -194,17 +194,6 @@ class OracleSession final : public Session {
     if (!resolved.service.empty())
       return plan::select_service(definitions_, resolved.service, plan::Naming::kShort, taken);
     return plan::select_features(definitions_, resolved.features, plan::Naming::kShort, taken);
-  }
-
-  static Result<size_t> time_column(const TrainStep& step) {
-    const TextTable& labels = step.table.given;
-    if (!step.time_column.empty()) return labels.find(step.time_column).value();
-    if (auto named = labels.find("event_timestamp")) return *named;
-    for (size_t i = 0; i < labels.columns.size(); ++i)
-      if (labels.columns[i].type.kind == TypeKind::kTimestamp ||
-          labels.columns[i].type.kind == TypeKind::kDate)
-        return i;
-    return error(ErrorCode::kInvalid, "the labels have no time column");
   }
 
   static Answers empty_answers(const plan::Selection& selection) {

@@ -8,6 +8,7 @@
 namespace asof::cases {
 
 CasePath oracle_path();
+CasePath witness_path();
 
 // Those that this program was linked with.
 std::vector<CasePath> all_paths();
