@@ -104,10 +104,11 @@ std::string load_hash(const model::FeatureView& view, const model::Definitions& 
   out.add(source.kind == model::SourceKind::kFiles ? source.path : source.sql);
   out.add(source.timezone.empty() ? "UTC" : source.timezone);
   out.add(unit_name(source.time_unit));
-  describe_column(out, source, source.event_time);
+  // Times are named as the source names them.
+  out.add(source.event_time);
   out.add(source.known_time.empty() ? "" : "known");
   if (!source.known_time.empty()) {
-    describe_column(out, source, source.known_time);
+    out.add(source.known_time);
     out.add(view.as_of == model::AsOf::kKnown ? "as_of known" : "as_of event");
   }
   out.add(keys);

@@ -33,6 +33,8 @@ struct Change {
   std::vector<PropertyChange> properties;
   // "new generation: 12,034 rows online are loaded again by the next run".
   std::vector<std::string> consequences;
+  // Removes something, drops data or breaks a service: apply wants allow_delete.
+  bool is_destructive = false;
 };
 
 // The difference between definitions and the registry's newest revision.
@@ -48,7 +50,11 @@ struct Plan {
   size_t changed() const;
   size_t removes() const;
   bool is_empty() const { return changes.empty(); }
+  bool is_destructive() const;
 };
+
+// "+ entity user, ~ view clicks, - service old": what a revision's message is where none is given.
+std::string summary_of(const Plan& plan);
 
 struct Applied {
   int64_t revision = 0;  // the base revision where nothing changed
@@ -94,6 +100,8 @@ class Registry {
   Result<Applied> rollback(int64_t revision, const ApplyOptions& options);
 
  private:
+  Error conflict(int64_t base) const;
+
   store::Catalog& catalog_;
   std::string project_;
   const Clock& clock_;

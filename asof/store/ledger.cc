@@ -267,6 +267,14 @@ Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog,
   return states;
 }
 
+Result<std::optional<StoredViewState>> read_view_state(Catalog& catalog, std::string_view project,
+                                                       std::string_view view) {
+  ASOF_TRY_ASSIGN(const std::optional<Record> record, catalog.read_record(project, kViews, view));
+  if (!record) return std::optional<StoredViewState>();
+  ASOF_TRY_ASSIGN(ViewState state, view_state_from_json(record->body));
+  return std::optional<StoredViewState>({std::move(state), record->version});
+}
+
 Result<std::vector<DroppedView>> read_dropped_views(Catalog& catalog, std::string_view project) {
   ASOF_TRY_ASSIGN(const std::vector<Record> records, catalog.list_records(project, kDropped, {}));
   std::vector<DroppedView> dropped;

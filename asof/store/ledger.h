@@ -119,6 +119,13 @@ std::string to_json(const Run& run);  // what `runs --json` and GET /v1/runs sho
 
 Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog,
                                                           std::string_view project);
+// One view's, with the version of its record: for writers that must not lose what a run wrote in between.
+struct StoredViewState {
+  ViewState state;
+  int64_t version = 0;
+};
+Result<std::optional<StoredViewState>> read_view_state(Catalog& catalog, std::string_view project,
+                                                       std::string_view view);
 Result<std::vector<DroppedView>> read_dropped_views(Catalog& catalog, std::string_view project);
 // Newest first; all views where `view` is empty.
 Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
@@ -126,8 +133,8 @@ Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
 Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project,
                                           std::string_view view, uint32_t generation);
 // Removes what was remembered of a generation's files: it is gone, or its load starts anew.
-Result<std::vector<RecordWrite>> forget_files(Catalog& catalog, std::string_view project, std::string_view view,
-                                              uint32_t generation);
+Result<std::vector<RecordWrite>> forget_files(Catalog& catalog, std::string_view project,
+                                              std::string_view view, uint32_t generation);
 // Takes the next run id, whoever else does.
 Result<int64_t> next_run_id(Catalog& catalog, std::string_view project);
 
@@ -138,7 +145,8 @@ struct CounterStep {
   RecordWrite next;
 };
 inline constexpr std::string_view kViewIdCounter = "view_id";
-Result<CounterStep> step_counter(Catalog& catalog, std::string_view project, std::string_view counter, int64_t count);
+Result<CounterStep> step_counter(Catalog& catalog, std::string_view project,
+                                 std::string_view counter, int64_t count);
 
 // The store's marker (product.md, "a store that lost its data"): the identity that the project's
 // registry and its online store share, and the last run written for each (view, generation).
