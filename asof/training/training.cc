@@ -1,0 +1,175 @@
+#include "asof/training/training.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "asof/base/clock.h"
+#include "asof/training/internal/label_frame.h"
+#include "asof/training/internal/manifest.h"
+#include "asof/training/internal/view_join.h"
+
+namespace asof::training {
+
+namespace {
+
+using internal::LabelFrame;
+using internal::ViewJoin;
+
+constexpr std::string_view kStatusSuffix = "__status";
+
+uint64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// The columns that stand beside the labels. The joins outlive them.
+std::vector<store::ResultColumn> result_columns(const plan::Selection& selection,
+                                                const std::deque<ViewJoin>& joins,
+                                                bool with_status) {
+  std::vector<store::ResultColumn> columns;
+  for (const plan::SelectedFeature& selected : selection.features) {
+    const ViewJoin* join = &joins[selected.view];
+    const size_t feature = selected.feature;
+    columns.push_back({selected.name, join->selected().view->features[feature].type,
+                       [join, feature](std::span<const int64_t> positions, store::CellSink& cells) {
+                         join->emit(positions, feature, cells);
+                       }});
+    if (!with_status) continue;
+    columns.push_back({selected.name + std::string(kStatusSuffix),
+                       DataType::scalar(TypeKind::kString),
+                       [join, feature](std::span<const int64_t> positions, store::CellSink& cells) {
+                         for (int64_t position : positions)
+                           cells.text(to_string(join->cell_status(position, feature)));
+                       }});
+  }
+  return columns;
+}
+
+// A column of the labels that an answer's column would repeat.
+Result<void> check_status_names(const LabelFrame& frame) {
+  for (const plan::SelectedFeature& feature : frame.selection.features)
+    for (const store::ColumnInfo& column : frame.labels->columns())
+      if (column.name == feature.name + std::string(kStatusSuffix))
+        return error(ErrorCode::kInvalid,
+                     fmt::format("the labels have a column '{}', which the status of feature '{}' "
+                                 "would be called",
+                                 column.name, feature.name),
+                     column.name, "rename the labels' column, or leave the statuses out");
+  return {};
+}
+
+Result<std::deque<ViewJoin>> join_views(store::OfflineStore& offline,
+                                        const plan::Snapshot& snapshot, const LabelFrame& frame,
+                                        const TrainingSpec& spec, internal::LabelIndexes& indexes,
+                                        const Progress& progress) {
+  std::deque<ViewJoin> joins;
+  for (const plan::SelectedView& view : frame.selection.views) {
+    const model::Source* source = snapshot.definitions.find_source(view.view->source);
+    ASOF_CHECK(source != nullptr);
+    ASOF_TRY_ASSIGN(const kernel::LabelIndex* index,
+                    indexes.get(view, *frame.labels, offline.workers()));
+    joins.emplace_back(view, *index, spec.as_of, *source, offline.workers());
+    ASOF_TRY(joins.back().run(offline, snapshot.definitions, progress));
+  }
+  return joins;
+}
+
+void report_columns(const LabelFrame& frame, std::deque<ViewJoin>& joins, size_t threads,
+                    TrainingReport& report) {
+  report.columns.resize(frame.selection.features.size());
+  for (size_t view = 0; view < joins.size(); ++view) {
+    std::vector<ColumnReport*> columns;
+    std::vector<size_t> features;
+    for (size_t i = 0; i < frame.selection.features.size(); ++i) {
+      const plan::SelectedFeature& selected = frame.selection.features[i];
+      if (selected.view != view) continue;
+      report.columns[i].name = selected.name;
+      report.columns[i].view = joins[view].selected().view->name;
+      columns.push_back(&report.columns[i]);
+      features.push_back(selected.feature);
+    }
+    joins[view].count(report.rows, threads, columns, features);
+    report.views.push_back(joins[view].report());
+    if (auto notice = joins[view].age_notice()) report.notices.push_back(*std::move(notice));
+    for (const auto& [reason, rows] : joins[view].report().rejected)
+      report.notices.push_back(fmt::format("view {}: {} rows do not count: {}",
+                                           joins[view].report().view, rows, reason));
+  }
+}
+
+}  // namespace
+
+Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot& snapshot,
+                             const TrainingSpec& spec, const Progress& progress) {
+  const int64_t begun_us = steady_now_us();
+  ASOF_TRY_ASSIGN(LabelFrame frame, internal::open_labels(offline, snapshot, spec));
+  if (spec.with_status) ASOF_TRY(check_status_names(frame));
+  TrainingReport report;
+  report.rows = frame.labels->rows();
+  report.time_column = frame.labels->time_column();
+  internal::LabelIndexes indexes;
+  ASOF_TRY_ASSIGN(std::deque<ViewJoin> joins,
+                  join_views(offline, snapshot, frame, spec, indexes, progress));
+  report_columns(frame, joins, offline.workers(), report);
+  const auto columns = result_columns(frame.selection, joins, spec.with_status);
+  if (!spec.output.empty()) {
+    ASOF_TRY_ASSIGN(report.manifest, internal::make_manifest(offline, snapshot, frame.selection,
+                                                             spec, *frame.labels));
+    if (progress) progress("write", report.rows);
+    ASOF_TRY(frame.labels->write({spec.output, report.manifest}, columns));
+  }
+  if (spec.preview_rows != 0) {
+    ASOF_TRY_ASSIGN(report.preview, frame.labels->preview(columns, spec.preview_rows));
+  }
+  report.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
+  report.peak_memory_bytes = peak_memory_bytes();
+  return report;
+}
+
+Result<Explanation> explain(store::OfflineStore& offline, const plan::Snapshot& snapshot,
+                            const TrainingSpec& spec) {
+  ASOF_TRY_ASSIGN(LabelFrame frame, internal::open_labels(offline, snapshot, spec));
+  Explanation out;
+  out.label_rows = frame.labels->rows();
+  out.time_column = frame.labels->time_column();
+  for (const store::ColumnInfo& column : frame.labels->columns())
+    out.output_columns.push_back(column.name);
+  for (const plan::SelectedFeature& feature : frame.selection.features) {
+    out.output_columns.push_back(feature.name);
+    if (spec.with_status) out.output_columns.push_back(feature.name + std::string(kStatusSuffix));
+  }
+  for (const plan::SelectedView& selected : frame.selection.views) {
+    const store::ScanSpec scan = plan::scan_spec_of(*selected.view, snapshot.definitions);
+    ASOF_TRY_ASSIGN(const store::SourceInspection inspection, offline.inspect(*scan.source));
+    Explanation::View view;
+    view.view = selected.view->name;
+    view.role = selected.role;
+    view.source = scan.source->kind == model::SourceKind::kSql ? "sql: " + scan.source->sql
+                                                               : scan.source->path;
+    const bool by_known = !scan.source->known_time.empty() &&
+                          spec.as_of.value_or(selected.view->as_of) == model::AsOf::kKnown;
+    view.time_rule = fmt::format("{} <= {}", scan.source->event_time, out.time_column);
+    if (by_known)
+      view.time_rule += fmt::format(" and {} <= {}", scan.source->known_time, out.time_column);
+    if (selected.view->max_age)
+      view.time_rule += fmt::format(", at most {} old", to_string(*selected.view->max_age));
+    for (const store::ScanColumn& key : scan.keys) view.columns.push_back(key.from);
+    view.columns.push_back(scan.source->event_time);
+    if (!scan.source->known_time.empty()) view.columns.push_back(scan.source->known_time);
+    for (const store::ScanColumn& feature : scan.features) view.columns.push_back(feature.from);
+    for (size_t i = 0; i < selected.key_columns.size(); ++i)
+      view.keys.push_back(
+          fmt::format("{} = labels.{}", selected.key_columns[i].name, selected.key_names[i]));
+    view.files = inspection.files.size();
+    for (const store::SourceFile& file : inspection.files) view.bytes += file.size;
+    view.rows = inspection.row_count;
+    out.views.push_back(std::move(view));
+  }
+  return out;
+}
+
+}  // namespace asof::training
