@@ -1,0 +1,243 @@
+#include "asof/engines/offline/duckdb/duckdb_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <mutex>
+
+#include "asof/base/executor.h"
+#include "asof/engines/offline/duckdb/internal/instance.h"
+#include "asof/engines/offline/duckdb/internal/labels.h"
+#include "asof/engines/offline/duckdb/internal/relation.h"
+#include "asof/engines/offline/duckdb/internal/scan_query.h"
+
+namespace asof::engines::offline::duckdb {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<store::EngineOption, 3> kOptions = {{
+    {"memory_limit", store::OptionType::kByteCount, "2GB",
+     "memory for scans, labels and output; beyond it DuckDB uses temp_directory"},
+    {"threads", store::OptionType::kInteger, "0", "threads that scan; 0 = one a core"},
+    {"temp_directory", store::OptionType::kString, "",
+     "where data go that outgrow memory_limit; empty = .asof/tmp in the repository"},
+}};
+
+std::string context_of(const model::Source& source) {
+  return fmt::format("source '{}'", source.name);
+}
+
+class DuckdbStore final : public store::OfflineStore {
+ public:
+  DuckdbStore(DatabaseOptions options, std::shared_ptr<Instance> instance)
+      : options_(std::move(options)), instance_(std::move(instance)) {}
+
+  Result<store::SourceInspection> inspect(const model::Source& source) override;
+  size_t workers() const override { return options_.threads; }
+  Result<store::ScanCounts> scan(const store::ScanSpec& spec,
+                                 const store::BatchSink& sink) override;
+  Result<void> check_file(const model::Source& source, const std::string& path) override;
+  Result<std::unique_ptr<store::Labels>> open_labels(const store::LabelSource& source) override;
+  Result<std::map<std::string, std::string>> read_metadata(const std::string& path) override;
+
+ private:
+  // The instance in use. One that DuckDB has declared unusable is replaced.
+  Result<std::shared_ptr<Instance>> instance() {
+    std::lock_guard hold(lock_);
+    if (instance_->is_broken()) {
+      ASOF_TRY_ASSIGN(instance_, Instance::open(options_));
+    }
+    return instance_;
+  }
+  Result<store::SourceInspection> inspect_files(Connection& connection,
+                                                const model::Source& source);
+  Result<store::ScanCounts> scan_relation(Instance& instance, Connection& connection,
+                                          const store::ScanSpec& spec, const Relation& relation,
+                                          const store::BatchSink& sink);
+  Result<FoundFiles> files_of(Connection& connection, const store::ScanSpec& spec);
+  Error name_file(Error failure, const model::Source& source, const FoundFiles& found);
+
+  DatabaseOptions options_;
+  std::mutex lock_;
+  std::shared_ptr<Instance> instance_;
+};
+
+Result<store::SourceInspection> DuckdbStore::inspect_files(Connection& connection,
+                                                           const model::Source& source) {
+  ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, source.path, options_.directory));
+  store::SourceInspection out;
+  out.files = found.files;
+  // A torn file must not hide the others: the first that can be read tells the columns.
+  std::optional<Error> first_failure;
+  for (const store::SourceFile& file : found.files) {
+    auto relation = relation_of_files(connection, {found.format, {file}}, options_.directory, {});
+    if (relation) {
+      out.columns = std::move(relation->columns);
+      out.row_count = count_rows(connection, found, options_.directory);
+      return out;
+    }
+    if (!first_failure) first_failure = std::move(relation).error();
+  }
+  return *std::move(first_failure);
+}
+
+Result<store::SourceInspection> DuckdbStore::inspect(const model::Source& source) {
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  auto inspected = [&]() -> Result<store::SourceInspection> {
+    if (source.kind == model::SourceKind::kFiles) return inspect_files(connection, source);
+    ASOF_TRY_ASSIGN(Relation relation, relation_of_sql(connection, source.sql));
+    return store::SourceInspection{std::move(relation.columns), {}, std::nullopt};
+  }();
+  if (!inspected) return std::move(inspected).error().with_context(context_of(source));
+  return inspected;
+}
+
+Result<FoundFiles> DuckdbStore::files_of(Connection& connection, const store::ScanSpec& spec) {
+  if (spec.files.empty()) return find_files(connection, spec.source->path, options_.directory);
+  FoundFiles found;
+  for (const std::string& path : spec.files) {
+    ASOF_TRY_ASSIGN(FoundFiles one, find_files(connection, path, options_.directory));
+    found.format = one.format;
+    found.files.push_back(one.files.front());
+  }
+  return found;
+}
+
+// Errors deep in a file do not always say which: the file is then looked for.
+Error DuckdbStore::name_file(Error failure, const model::Source& source, const FoundFiles& found) {
+  if (failure.code != ErrorCode::kInvalid) return failure;
+  for (const store::SourceFile& file : found.files)
+    if (failure.message.find(file.path) != std::string::npos) return failure;
+  for (const store::SourceFile& file : found.files) {
+    if (auto checked = check_file(source, file.path); !checked) return std::move(checked).error();
+  }
+  return failure;
+}
+
+Result<store::ScanCounts> DuckdbStore::scan_relation(Instance& instance, Connection& connection,
+                                                     const store::ScanSpec& spec,
+                                                     const Relation& relation,
+                                                     const store::BatchSink& sink) {
+  ASOF_TRY_ASSIGN(const ZoneTable* zone, instance.zone(connection, spec.source->timezone));
+  ASOF_TRY_ASSIGN(
+      SourceColumns columns,
+      source_columns(spec, relation, {zone, spec.source->time_unit, relation.file_column}));
+  std::vector<RangeFilter::Part> parts = {{columns.event_time.plan, spec.event_time}};
+  if (columns.known_time) parts.push_back({columns.known_time->plan, spec.known_time});
+  const RangeFilter filter(std::move(parts));
+  ScanRun run(columns.list.plans, sink, options_.threads);
+  Callbacks<ScanRun>::Lease run_lease(instance.scans().runs, run);
+  Callbacks<const RangeFilter>::Lease filter_lease(instance.scans().filters, filter);
+  auto done = connection.execute(
+      scan_sql(spec, relation, columns, run_lease.token(), filter_lease.token()));
+  if (!done && !run.stopped()) return std::move(done).error();
+  return run.counts();
+}
+
+Result<store::ScanCounts> DuckdbStore::scan(const store::ScanSpec& spec,
+                                            const store::BatchSink& sink) {
+  const model::Source& source = *spec.source;
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  FoundFiles found;
+  auto scanned = [&]() -> Result<store::ScanCounts> {
+    if (source.kind == model::SourceKind::kSql) {
+      ASOF_TRY_ASSIGN(Relation relation, relation_of_sql(connection, source.sql));
+      return scan_relation(*in_use, connection, spec, relation, sink);
+    }
+    ASOF_TRY_ASSIGN(found, files_of(connection, spec));
+    TextColumns wanted;
+    for (const store::ScanColumn& column : spec.keys) wanted.emplace(column.from, column.type);
+    for (const store::ScanColumn& column : spec.features) wanted.emplace(column.from, column.type);
+    ASOF_TRY_ASSIGN(Relation relation,
+                    relation_of_files(connection, found, options_.directory, wanted));
+    return scan_relation(*in_use, connection, spec, relation, sink);
+  }();
+  if (!scanned)
+    return name_file(std::move(scanned).error(), source, found).with_context(context_of(source));
+  return scanned;
+}
+
+Result<void> DuckdbStore::check_file(const model::Source&, const std::string& path) {
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  auto checked = [&]() -> Result<void> {
+    ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, path, options_.directory));
+    ASOF_TRY_ASSIGN(Relation relation,
+                    relation_of_files(connection, found, options_.directory, {}));
+    ScanRun run({}, [](const Batch&, size_t) { return true; }, options_.threads);
+    Callbacks<ScanRun>::Lease lease(in_use->scans().runs, run);
+    std::string sql = fmt::format("SELECT bool_or(asof_sink({}::BIGINT", lease.token());
+    for (const store::ColumnInfo& column : relation.columns) sql += ", " + quote_name(column.name);
+    return connection.execute(sql + fmt::format(")) FROM {}", relation.from));
+  }();
+  if (checked) return checked;
+  Error failure = std::move(checked).error();
+  if (failure.message.find(path) != std::string::npos) return failure;
+  return std::move(failure).with_context(fmt::format("file '{}'", path));
+}
+
+Result<std::unique_ptr<store::Labels>> DuckdbStore::open_labels(const store::LabelSource& source) {
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  return DuckdbLabels::open(std::move(in_use), source);
+}
+
+Result<std::map<std::string, std::string>> DuckdbStore::read_metadata(const std::string& path) {
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, path, options_.directory));
+  if (found.format != model::FileFormat::kParquet || found.files.size() != 1)
+    return error(ErrorCode::kInvalid,
+                 fmt::format("'{}' is not a Parquet file: only they carry metadata", path), path);
+  ASOF_TRY_ASSIGN(TextRows rows,
+                  connection.query(fmt::format(
+                      "SELECT TRY(decode(key)), TRY(decode(value)) FROM parquet_kv_metadata({})",
+                      quote_text(absolute_path(path, options_.directory)))));
+  std::map<std::string, std::string> metadata;
+  for (const auto& row : rows)
+    if (row[0] && row[1]) metadata.emplace(*row[0], *row[1]);
+  return metadata;
+}
+
+Result<std::unique_ptr<store::OfflineStore>> open_store(const store::EngineAddress& address) {
+  ASOF_TRY_ASSIGN(store::OptionValues values,
+                  store::OptionValues::parse(kOptions, address.options));
+  int64_t threads = values.integer("threads");
+  if (threads < 0 || threads > 1024)
+    return error(ErrorCode::kInvalid, fmt::format("threads is {}, wanted 0 to 1024", threads),
+                 "offline.threads");
+  DatabaseOptions options;
+  options.directory =
+      address.directory.empty() ? "" : fs::absolute(address.directory).lexically_normal().string();
+  if (options.directory.size() > 1 && options.directory.ends_with('/'))
+    options.directory.pop_back();
+  options.memory_limit = fmt::format("{}B", values.byte_count("memory_limit"));
+  options.threads = threads == 0 ? available_cores() : static_cast<size_t>(threads);
+  options.temp_directory = values.string("temp_directory");
+  options.temp_directory = options.temp_directory.empty()
+                               ? absolute_path(".asof/tmp", options.directory)
+                               : absolute_path(options.temp_directory, options.directory);
+  // DuckDB makes the last folder of the path itself, when it first needs it.
+  std::error_code ignored;
+  fs::create_directories(fs::path(options.temp_directory).parent_path(), ignored);
+  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> instance, Instance::open(options));
+  return std::unique_ptr<store::OfflineStore>(
+      std::make_unique<DuckdbStore>(std::move(options), std::move(instance)));
+}
+
+}  // namespace
+
+store::OfflineEngine engine() {
+  return {"duckdb",
+          {"duckdb"},
+          kOptions,
+          "Parquet and CSV files and SQL over them, read by DuckDB on this machine",
+          open_store};
+}
+
+}  // namespace asof::engines::offline::duckdb
