@@ -88,14 +88,14 @@ std::string Validation::file_and_line(std::string_view place) const {
 }
 
 void Validation::fail(std::string_view place, std::string message, std::string hint) {
-  errors.push_back(
-      error(ErrorCode::kInvalid, std::move(message), file_and_line(place), std::move(hint)));
+  errors.push_back(error(ErrorCode::kInvalid, shortened(message, kLongestMessage),
+                         file_and_line(place), shortened(hint, kLongestMessage)));
 }
 
 void Validation::check_name(std::string_view kind, const std::string& name,
                             std::string_view place) {
   if (auto problem = problem_of_name(name))
-    fail(place, fmt::format("{} '{}': {}", kind, name.substr(0, kLongestName), *problem));
+    fail(place, fmt::format("{} '{}': {}", kind, shortened(name, kLongestName), *problem));
 }
 
 std::vector<Error> validate(const Definitions& definitions, const Locations& locations) {

@@ -7,8 +7,8 @@
 namespace asof::model {
 
 void Reading::fail(int line, std::string message, std::string hint) {
-  errors.push_back(
-      error(ErrorCode::kInvalid, std::move(message), place_of(path, line), std::move(hint)));
+  errors.push_back(error(ErrorCode::kInvalid, shortened(message, kLongestMessage),
+                         place_of(path, line), shortened(hint, kLongestMessage)));
 }
 
 ObjectReader::ObjectReader(Reading& reading, const YamlNode& map, ObjectKind kind,

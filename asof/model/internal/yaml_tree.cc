@@ -23,13 +23,6 @@ namespace {
 
 constexpr size_t kShownText = 60;
 
-std::string shortened(std::string_view text) {
-  if (text.size() <= kShownText) return std::string(text);
-  size_t end = kShownText;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
-
 // What stops a parse from inside the event handler; never leaves this file.
 struct Refused {
   int line;
@@ -95,7 +88,8 @@ class TreeBuilder final : public YAML::EventHandler {
   static int line_of(const YAML::Mark& mark) { return mark.line + 1; }
 
   [[noreturn]] static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
-    throw Refused{line_of(mark), fmt::format("the YAML tag '{}' is not understood", shortened(tag)),
+    throw Refused{line_of(mark),
+                  fmt::format("the YAML tag '{}' is not understood", shortened(tag, kShownText)),
                   "leave it out"};
   }
 
@@ -146,7 +140,7 @@ class TreeBuilder final : public YAML::EventHandler {
       } else {
         out_.errors.push_back(error(ErrorCode::kInvalid,
                                     fmt::format("the key '{}' is written twice, first in line {}",
-                                                shortened(key), first->second),
+                                                shortened(key, kShownText), first->second),
                                     place_of(path_, line), "keep one of them"));
       }
     }
@@ -195,6 +189,13 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   for (const Entry& entry : entries)
     if (entry.key == key) return entry.value.get();
   return nullptr;
+}
+
+std::string shortened(std::string_view text, size_t longest) {
+  if (text.size() <= longest) return std::string(text);
+  size_t end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
 }
 
 std::string place_of(std::string_view path, int line) { return fmt::format("{}:{}", path, line); }
@@ -276,8 +277,8 @@ std::string describe(const YamlNode& node) {
     case YamlNode::Kind::kMap: return "a map";
     case YamlNode::Kind::kText: break;
   }
-  if (is_plain_number(node) || is_plain_boolean(node)) return shortened(node.text);
-  return fmt::format("the text '{}'", shortened(node.text));
+  if (is_plain_number(node) || is_plain_boolean(node)) return shortened(node.text, kShownText);
+  return fmt::format("the text '{}'", shortened(node.text, kShownText));
 }
 
 }  // namespace asof::model
