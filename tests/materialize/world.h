@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "asof/audit/verify.h"
 #include "asof/base/clock.h"
 #include "asof/engines/catalog/memory/memory_catalog.h"
 #include "asof/materialize/materializer.h"
