@@ -158,8 +158,9 @@ std::string_view to_string(Status status) {
 std::optional<std::string> rejection(const Row& row) {
   if (has_null(row.key)) return "null key";
   if (!row.event) return "null event time";
+  // Both years are within.
   const Timestamp first = *parse_timestamp("1900-01-01T00:00:00Z");
-  const Timestamp end = *parse_timestamp("2200-01-01T00:00:00Z");
+  const Timestamp end = *parse_timestamp("2201-01-01T00:00:00Z");
   if (*row.event < first || *row.event >= end) return "event time outside 1900-2200";
   return std::nullopt;
 }
