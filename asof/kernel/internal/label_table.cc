@@ -1,0 +1,130 @@
+#include "asof/kernel/internal/label_table.h"
+
+#include <algorithm>
+#include <span>
+
+#include "asof/base/executor.h"
+
+namespace asof::kernel {
+
+namespace {
+
+constexpr unsigned kPartBits = 8;
+constexpr size_t kParts = size_t{1} << kPartBits;
+
+size_t part_of(uint64_t hash) { return hash >> (64 - kPartBits); }
+
+bool same_key(const LabelItem& a, const LabelItem& b) {
+  return a.hash == b.hash && a.key_view() == b.key_view();
+}
+
+bool before(const LabelItem& a, const LabelItem& b) {
+  if (a.hash != b.hash) return a.hash < b.hash;
+  if (int order = a.key_view().compare(b.key_view()); order != 0) return order < 0;
+  return a.time_us < b.time_us;
+}
+
+}  // namespace
+
+// The items whose hash begins alike, sorted; and where their groups and slots begin.
+struct LabelTable::Part {
+  std::span<LabelItem> items;
+  size_t groups = 0, slots = 0;
+  size_t first_group = 0, first_slot = 0;
+
+  void sort_and_count() {
+    std::sort(items.begin(), items.end(), before);
+    for (size_t i = 0; i < items.size(); ++i) {
+      bool new_key = i == 0 || !same_key(items[i - 1], items[i]);
+      groups += new_key;
+      slots += new_key || items[i - 1].time_us != items[i].time_us;
+    }
+  }
+};
+
+void LabelTable::build(std::vector<LabelItem> items, size_t labels, size_t threads) {
+  // Divided by the first bits of the hash, the parts are sorted independently of each other.
+  std::vector<size_t> starts(kParts + 1);
+  for (const LabelItem& item : items) ++starts[part_of(item.hash) + 1];
+  for (size_t i = 0; i < kParts; ++i) starts[i + 1] += starts[i];
+  std::vector<LabelItem> sorted(items.size());
+  std::vector<size_t> next(starts.begin(), starts.end() - 1);
+  for (const LabelItem& item : items) sorted[next[part_of(item.hash)]++] = item;
+  items = {};
+  std::vector<Part> parts(kParts);
+  for (size_t i = 0; i < kParts; ++i)
+    parts[i].items = std::span(sorted).subspan(starts[i], starts[i + 1] - starts[i]);
+  parallel_for(kParts, threads, [&](size_t i) { parts[i].sort_and_count(); });
+  size_t groups = 0, slots = 0;
+  for (Part& part : parts) {
+    part.first_group = groups;
+    part.first_slot = slots;
+    groups += part.groups;
+    slots += part.slots;
+  }
+  groups_.resize(groups);
+  times_.resize(slots);
+  slot_of_position_.assign(labels, kNoSlot);
+  parallel_for(kParts, threads, [&](size_t i) { fill(parts[i]); });
+  index_groups();
+}
+
+void LabelTable::fill(const Part& part) {
+  auto group = static_cast<uint32_t>(part.first_group),
+       slot = static_cast<uint32_t>(part.first_slot);
+  for (size_t i = 0; i < part.items.size(); ++i) {
+    const LabelItem& item = part.items[i];
+    bool new_key = i == 0 || !same_key(part.items[i - 1], item);
+    bool new_time = new_key || part.items[i - 1].time_us != item.time_us;
+    if (new_time && i != 0) ++slot;
+    if (new_key) {
+      if (i != 0) ++group;
+      LabelGroup& added = groups_[group];
+      added.hash = item.hash;
+      added.begin = slot;
+      added.first_time_us = item.time_us;
+      added.key_size = item.key_size;
+      if (item.key_size > LabelGroup::kInlineKey) {
+        added.key_elsewhere = item.key;
+      } else if (item.key_size != 0) {
+        std::memcpy(added.key_in_place, item.key, item.key_size);
+      }
+    }
+    groups_[group].last_time_us = item.time_us;
+    groups_[group].count = slot - groups_[group].begin + 1;
+    times_[slot] = item.time_us;
+    slot_of_position_[item.position] = slot;
+  }
+}
+
+void LabelTable::index_groups() {
+  size_t size = 16;
+  while (size < 2 * groups_.size()) size *= 2;
+  entries_.assign(size, {});
+  for (uint32_t i = 0; i < groups_.size(); ++i) {
+    size_t at = home_of(groups_[i].hash);
+    while (entries_[at].group != 0) at = (at + 1) & (size - 1);
+    entries_[at] = {static_cast<uint32_t>(groups_[i].hash >> 32), i + 1};
+  }
+}
+
+const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {
+  auto tag = static_cast<uint32_t>(hash >> 32);
+  for (size_t at = home_of(hash);; at = (at + 1) & (entries_.size() - 1)) {
+    const Entry& entry = entries_[at];
+    if (entry.group == 0) return nullptr;
+    if (entry.tag != tag) continue;
+    const LabelGroup& group = groups_[entry.group - 1];
+    if (group.hash == hash && group.key() == key) return &group;
+  }
+}
+
+uint32_t LabelTable::slot_at(const LabelGroup& group, int64_t from_us) const {
+  if (from_us > group.last_time_us) return kNoSlot;
+  if (from_us <= group.first_time_us) return group.begin;
+  auto first = times_.begin() + group.begin;
+  return static_cast<uint32_t>(std::lower_bound(first, first + group.count, from_us) -
+                               times_.begin());
+}
+
+}  // namespace asof::kernel

@@ -1,0 +1,261 @@
+#include "asof/kernel/spine_join.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "asof/base/executor.h"
+#include "asof/kernel/admission.h"
+#include "asof/kernel/internal/best_rows.h"
+#include "asof/kernel/internal/key_batch.h"
+#include "asof/kernel/internal/label_table.h"
+
+namespace asof::kernel {
+
+struct LabelIndex::State {
+  LabelTable table;
+  std::vector<std::vector<std::unique_ptr<char[]>>> key_blocks;  // of keys too long for their group
+};
+
+LabelIndex::LabelIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LabelIndex::~LabelIndex() = default;
+LabelIndex::LabelIndex(LabelIndex&&) noexcept = default;
+size_t LabelIndex::labels() const { return state_->table.labels(); }
+size_t LabelIndex::keys() const { return state_->table.groups().size(); }
+
+namespace {
+
+// Key bytes of one worker, in blocks that never move.
+class KeyArena {
+ public:
+  const char* add(std::string_view key) {
+    if (key.size() > room_) {
+      room_ = std::max(kBlock, key.size());
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
+      next_ = blocks_.back().get();
+    }
+    char* at = next_;
+    if (!key.empty()) std::memcpy(at, key.data(), key.size());
+    next_ += key.size();
+    room_ -= key.size();
+    return at;
+  }
+  std::vector<std::unique_ptr<char[]>> take() && { return std::move(blocks_); }
+
+ private:
+  static constexpr size_t kBlock = 256 << 10;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* next_ = nullptr;
+  size_t room_ = 0;
+};
+
+}  // namespace
+
+struct LabelIndex::Builder::State {
+  struct alignas(64) Worker {
+    explicit Worker(const Schema& key_columns) : keys(key_columns, 2) {}
+    KeyBatch keys;
+    KeyArena arena;
+    std::vector<LabelItem> items;
+  };
+  size_t labels;
+  std::vector<Worker> workers;
+};
+
+LabelIndex::Builder::Builder(size_t labels, Schema key_columns, size_t workers)
+    : state_(std::make_unique<State>()) {
+  ASOF_CHECK(labels < kNoSlot);
+  state_->labels = labels;
+  state_->workers.reserve(workers);
+  for (size_t i = 0; i < workers; ++i) state_->workers.emplace_back(key_columns);
+}
+LabelIndex::Builder::~Builder() = default;
+
+void LabelIndex::Builder::add(const Batch& batch, size_t worker_index) {
+  State::Worker& worker = state_->workers[worker_index];
+  const Column &positions = batch.columns[0], &times = batch.columns[1];
+  worker.keys.compute(batch);
+  for (size_t row = 0; row < batch.rows; ++row) {
+    if (!times.is_valid(row) || worker.keys.is_null(row)) continue;
+    std::string_view key = worker.keys.key(row);
+    worker.items.push_back({worker.keys.hash(row), times.at<int64_t>(row), worker.arena.add(key),
+                            static_cast<uint32_t>(key.size()),
+                            static_cast<uint32_t>(positions.at<int64_t>(row))});
+  }
+}
+
+LabelIndex LabelIndex::Builder::build(size_t threads) && {
+  std::vector<LabelItem> items;
+  if (state_->workers.size() == 1) {
+    items = std::move(state_->workers[0].items);
+  } else {
+    size_t total = 0;
+    for (const State::Worker& worker : state_->workers) total += worker.items.size();
+    items.reserve(total);
+    for (State::Worker& worker : state_->workers) {
+      items.insert(items.end(), worker.items.begin(), worker.items.end());
+      worker.items = {};
+    }
+  }
+  bool has_long_keys = std::any_of(items.begin(), items.end(), [](const LabelItem& item) {
+    return item.key_size > LabelGroup::kInlineKey;
+  });
+  auto state = std::make_unique<LabelIndex::State>();
+  state->table.build(std::move(items), state_->labels, threads);
+  if (has_long_keys)
+    for (State::Worker& worker : state_->workers)
+      state->key_blocks.push_back(std::move(worker.arena).take());
+  return LabelIndex(std::move(state));
+}
+
+struct SpineJoin::State {
+  // A row on its way to a slot.
+  struct Landing {
+    uint32_t row;
+    uint32_t target;  // the group's number, then the slot
+    int64_t event_us;
+    int64_t known_us;
+    int64_t from_us;
+  };
+  struct alignas(64) Worker {
+    explicit Worker(const SpineJoinSpec& spec)
+        : keys(spec.key_columns, 0),
+          encoder(*spec.layout, feature_positions(spec.key_columns.size(), spec.has_known_time,
+                                                  spec.layout->size())) {}
+    KeyBatch keys;
+    codec::RowEncoder encoder;
+    std::string encoded;
+    std::vector<Landing> landings;
+    SpineJoinCounts counts;
+  };
+
+  State(const LabelTable& labels, SpineJoinSpec given, size_t worker_count)
+      : table(labels), spec(std::move(given)), best(labels.slots(), *spec.layout) {
+    workers.reserve(worker_count);
+    for (size_t i = 0; i < worker_count; ++i) workers.emplace_back(spec);
+  }
+
+  void admit_rows(const Batch& batch, Worker& worker) const;
+  void find_slots(Worker& worker) const;
+  void offer_rows(const Batch& batch, Worker& worker);
+
+  const LabelTable& table;
+  SpineJoinSpec spec;
+  BestRows best;
+  std::vector<Worker> workers;
+  std::vector<uint32_t> winners;  // by slot, after finish(): the slot whose row it shows
+};
+
+SpineJoin::SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers)
+    : state_(std::make_unique<State>(index.state_->table, std::move(spec), workers)) {}
+SpineJoin::~SpineJoin() = default;
+SpineJoin::SpineJoin(SpineJoin&&) noexcept = default;
+
+// Each step touches memory that the step before has asked for.
+void SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) const {
+  const Column& event = batch.columns[spec.key_columns.size()];
+  const Column* known = spec.has_known_time ? &batch.columns[spec.key_columns.size() + 1] : nullptr;
+  SpineJoinCounts& counts = worker.counts;
+  counts.rows += batch.rows;
+  worker.landings.clear();
+  for (size_t row = 0; row < batch.rows; ++row) {
+    if (worker.keys.is_null(row)) {
+      ++counts.null_keys;
+      continue;
+    }
+    RowAdmission admission = admit(event, known, spec.as_of, row);
+    switch (admission.rejection) {
+      case Rejection::kNone: break;
+      case Rejection::kNullKey: ++counts.null_keys; continue;
+      case Rejection::kNullEventTime: ++counts.null_event_times; continue;
+      case Rejection::kImplausibleEventTime: ++counts.implausible_event_times; continue;
+      case Rejection::kNullKnownTime: ++counts.null_known_times; continue;
+    }
+    table.prefetch_entry(worker.keys.hash(row));
+    worker.landings.push_back(
+        {static_cast<uint32_t>(row), 0, admission.event_us, admission.known_us, admission.from_us});
+  }
+}
+
+void SpineJoin::State::find_slots(Worker& worker) const {
+  size_t kept = 0;
+  for (const Landing& landing : worker.landings) {
+    uint32_t group = table.first_group(worker.keys.hash(landing.row));
+    if (group == kNoSlot) continue;
+    table.prefetch_group(group);
+    worker.landings[kept++] = landing;
+  }
+  worker.landings.resize(kept);
+  kept = 0;
+  for (Landing landing : worker.landings) {
+    const LabelGroup* group =
+        table.find(worker.keys.hash(landing.row), worker.keys.key(landing.row));
+    if (group == nullptr) continue;
+    landing.target = table.slot_at(*group, landing.from_us);
+    if (landing.target == kNoSlot) continue;
+    best.prefetch(landing.target);
+    worker.landings[kept++] = landing;
+  }
+  worker.landings.resize(kept);
+}
+
+void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
+  for (const Landing& landing : worker.landings) {
+    codec::RowTimes times = codec::RowTimes::of(landing.event_us, landing.known_us);
+    if (!best.may_win(landing.target, times.event)) continue;
+    worker.encoder.encode_at(landing.event_us, landing.known_us, batch, landing.row,
+                             worker.encoded);
+    best.offer(landing.target, worker.encoded);
+  }
+}
+
+void SpineJoin::add(const Batch& batch, size_t worker_index) {
+  State::Worker& worker = state_->workers[worker_index];
+  worker.keys.compute(batch);
+  state_->admit_rows(batch, worker);
+  state_->find_slots(worker);
+  state_->offer_rows(batch, worker);
+}
+
+void SpineJoin::finish(size_t threads) {
+  State& state = *state_;
+  const std::vector<LabelGroup>& groups = state.table.groups();
+  state.winners.resize(state.table.slots());
+  size_t parts = std::max<size_t>(1, std::min<size_t>(groups.size() / 1024, 16 * threads));
+  parallel_for(parts, threads, [&](size_t part) {
+    for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
+      uint32_t leader = kNoSlot;
+      for (uint32_t slot = groups[i].begin; slot < groups[i].begin + groups[i].count; ++slot) {
+        bool leads = !state.best.is_empty(slot) &&
+                     (leader == kNoSlot || state.best.row(slot) > state.best.row(leader));
+        if (leads) leader = slot;
+        state.winners[slot] = leader;
+      }
+    }
+  });
+}
+
+std::string_view SpineJoin::row_of(int64_t position) const {
+  uint32_t slot = state_->table.slot_of(static_cast<size_t>(position));
+  if (slot == kNoSlot) return {};
+  uint32_t winner = state_->winners[slot];
+  return winner == kNoSlot ? std::string_view{} : state_->best.row(winner);
+}
+
+int64_t SpineJoin::label_time_us(int64_t position) const {
+  uint32_t slot = state_->table.slot_of(static_cast<size_t>(position));
+  return slot == kNoSlot ? kNullTimeUs : state_->table.time_of(slot);
+}
+
+SpineJoinCounts SpineJoin::counts() const {
+  SpineJoinCounts sum;
+  for (const State::Worker& worker : state_->workers) {
+    sum.rows += worker.counts.rows;
+    sum.null_keys += worker.counts.null_keys;
+    sum.null_event_times += worker.counts.null_event_times;
+    sum.implausible_event_times += worker.counts.implausible_event_times;
+    sum.null_known_times += worker.counts.null_known_times;
+  }
+  return sum;
+}
+
+}  // namespace asof::kernel

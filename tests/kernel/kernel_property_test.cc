@@ -1,0 +1,172 @@
+// The kernels against the oracle: 1,000 random histories each. A failure prints the seed that makes it again.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "asof/kernel/newest_rows.h"
+#include "asof/kernel/spine_join.h"
+#include "tests/kernel/random_history.h"
+#include "tests/oracle/oracle.h"
+
+namespace asof::kernel {
+namespace {
+
+constexpr uint64_t kCases = 1000;
+
+// The bytes that a row of the oracle's would have; empty for none.
+std::string encoded(const codec::RowLayout& layout, const oracle::View& view,
+                    const oracle::Row* row) {
+  if (row == nullptr) return {};
+  int64_t known_us = row->event->us;
+  if (view.has_known_time) known_us = row->known ? row->known->us : kNullTimeUs;
+  return codec::encode_row(layout, row->event->us, known_us, row->values).value();
+}
+
+bool has_null(const std::vector<Value>& key) {
+  return std::any_of(key.begin(), key.end(), [](const Value& part) { return part.is_null(); });
+}
+
+std::vector<std::string> joined(const RandomHistory& history, const codec::RowLayout& layout,
+                                uint64_t seed) {
+  std::mt19937_64 random(seed);
+  size_t workers = 1 + random() % 8;
+  LabelIndex::Builder builder(history.labels.size(), history.key_columns, workers);
+  Batches::of_labels(history, 1 + random() % 20)
+      .run(workers, [&](const Batch& batch, size_t worker) { builder.add(batch, worker); });
+  LabelIndex index = std::move(builder).build(workers);
+  SpineJoin join(index,
+                 {history.key_columns, &layout, history.view.has_known_time,
+                  history.view.as_of_event ? model::AsOf::kEvent : model::AsOf::kKnown},
+                 workers);
+  Batches::of_rows(history, 1 + random() % 20).run(workers, [&](const Batch& batch, size_t worker) {
+    join.add(batch, worker);
+  });
+  join.finish(workers);
+  EXPECT_EQ(join.counts().rows, history.rows.size());
+  std::vector<std::string> out;
+  for (size_t i = 0; i < history.labels.size(); ++i)
+    out.emplace_back(join.row_of(static_cast<int64_t>(i)));
+  return out;
+}
+
+TEST(SpineJoinProperty, FindsWhatTheOracleFindsOnAnyNumberOfThreads) {
+  uint64_t found = 0;
+  for (uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomHistory history = RandomHistory::make(seed);
+    codec::RowLayout layout(history.view.features);
+    std::vector<std::string> got = joined(history, layout, seed);
+    for (size_t i = 0; i < history.labels.size(); ++i) {
+      const oracle::Label& label = history.labels[i];
+      const oracle::Row* wanted =
+          label.t && !has_null(label.key)
+              ? oracle::newest_row(history.view, history.rows, label.key, *label.t)
+              : nullptr;
+      ASSERT_EQ(got[i], encoded(layout, history.view, wanted)) << "label " << i;
+      found += wanted != nullptr;
+    }
+  }
+  EXPECT_GT(found, kCases);  // the histories do meet
+}
+
+TEST(SpineJoinProperty, DoesNotDependOnTheOrderOfRows) {
+  for (uint64_t seed = 0; seed < kCases / 4; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomHistory history = RandomHistory::make(seed);
+    codec::RowLayout layout(history.view.features);
+    std::vector<std::string> first = joined(history, layout, seed);
+    std::shuffle(history.rows.begin(), history.rows.end(), std::mt19937_64(seed));
+    ASSERT_EQ(joined(history, layout, seed + 1), first);
+  }
+}
+
+// What the oracle holds of a NewestRows run.
+struct Wanted {
+  std::map<std::string, std::string> rows;  // by key bytes
+  NewestRowsCounts counts;
+};
+
+Wanted newest_by_oracle(const RandomHistory& history, const codec::RowLayout& layout,
+                        const NewestRowsSpec& spec) {
+  Wanted wanted;
+  std::vector<oracle::Row> kept;
+  auto& rejected = wanted.counts.rejected;
+  for (const oracle::Row& row : history.rows) {
+    bool counts_known = history.view.has_known_time && !history.view.as_of_event;
+    auto why = oracle::rejection(row);
+    if (why) {
+      ++rejected[*why];
+    } else if (counts_known && !row.known) {
+      ++rejected["null known time"];
+    } else if (spec.retained_from_us && row.event->us < *spec.retained_from_us) {
+      ++rejected["older than online_retention"];
+    } else {
+      int64_t from_us = counts_known ? std::max(row.event->us, row.known->us) : row.event->us;
+      if (from_us > spec.admitted_until_us) ++wanted.counts.deferred;
+      if (from_us <= spec.admitted_until_us) kept.push_back(row);
+    }
+  }
+  for (const oracle::Row& row : kept) {
+    std::string key = codec::encode_key(row.key, history.key_columns).value();
+    const oracle::Row* newest =
+        oracle::newest_row(history.view, kept, row.key, Timestamp{spec.admitted_until_us});
+    wanted.rows[key] = encoded(layout, history.view, newest);
+  }
+  return wanted;
+}
+
+TEST(NewestRowsProperty, HoldsWhatTheOracleHoldsInAnyNumberOfPasses) {
+  uint64_t passes = 0, keys = 0;
+  for (uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomHistory history = RandomHistory::make(seed);
+    std::mt19937_64 random(seed);
+    codec::RowLayout layout(history.view.features);
+    NewestRowsSpec spec;
+    spec.key_columns = history.key_columns;
+    spec.layout = &layout;
+    spec.has_known_time = history.view.has_known_time;
+    spec.as_of = history.view.as_of_event ? model::AsOf::kEvent : model::AsOf::kKnown;
+    spec.admitted_until_us = static_cast<int64_t>(random() % 30);
+    if (random() % 2 == 0) spec.retained_from_us = static_cast<int64_t>(random() % 10);
+    spec.memory_budget_bytes = random() % 3 == 0 ? uint64_t{512} << 20 : random() % 2000;
+    Wanted wanted = newest_by_oracle(history, layout, spec);
+    std::map<std::string, std::string> got;
+    std::optional<uint64_t> from = 0;
+    while (from) {
+      size_t workers = 1 + random() % 8;
+      NewestRows newest(spec, *from, workers);
+      Batches::of_rows(history, 1 + random() % 20)
+          .run(workers, [&](const Batch& batch, size_t worker) { newest.add(batch, worker); });
+      std::string last;
+      size_t size = 0;
+      newest.for_each_chunk(1 + random() % 5, [&](auto chunk) {
+        for (const auto& [key, row] : chunk) {
+          EXPECT_TRUE(size == 0 || last < key);
+          EXPECT_TRUE(newest.covers(key));
+          EXPECT_EQ(newest.find(key), row);
+          EXPECT_TRUE(got.emplace(key, row).second);
+          last = key;
+          ++size;
+        }
+        return true;
+      });
+      EXPECT_EQ(newest.size(), size);
+      NewestRowsCounts counts = newest.counts();
+      ASSERT_EQ(counts.rows, history.rows.size());
+      ASSERT_EQ(counts.rejected, wanted.counts.rejected);
+      ASSERT_EQ(counts.deferred, wanted.counts.deferred);
+      from = newest.until();
+      ASSERT_LT(++passes, 200'000u);
+    }
+    ASSERT_EQ(got, wanted.rows);
+    keys += got.size();
+  }
+  EXPECT_GT(passes, 2 * kCases);
+  EXPECT_GT(keys, kCases);
+}
+
+}  // namespace
+}  // namespace asof::kernel
