@@ -83,7 +83,7 @@ class Bench:
         path = self.out / "features.parquet"
         if not path.exists():
             self.sql(f"""COPY (SELECT (hash(i) % {USERS})::BIGINT AS user_id,
-              {BASE} + to_microseconds((hash(i + 1000000000) % (90 * 86400000))::BIGINT * 1000) AS event_timestamp,
+              {BASE} + to_microseconds((hash(i + 1000000000) % 7776000000)::BIGINT * 1000) AS event_timestamp,
               (hash(i + 1) % 1000)::BIGINT AS f1, (hash(i + 2) % 100000)::BIGINT / 1000.0 AS f2,
               (hash(i + 3) % 50)::BIGINT AS f3, (hash(i + 4) % 1000000)::BIGINT / 7.0 AS f4,
               (hash(i + 5) % 1000000)::BIGINT AS f5
@@ -94,7 +94,7 @@ class Bench:
         path = self.out / "labels.parquet"
         if not path.exists():
             self.sql(f"""COPY (SELECT (hash(i + 7000000000) % {USERS})::BIGINT AS user_id,
-              {BASE} + to_microseconds((hash(i + 8000000000) % (90 * 86400000))::BIGINT * 1000) AS event_timestamp,
+              {BASE} + to_microseconds((hash(i + 8000000000) % 7776000000)::BIGINT * 1000) AS event_timestamp,
               (i % 2)::INTEGER AS label FROM range({LABELS}) t(i)) TO '{path}' (FORMAT parquet, COMPRESSION zstd)""")
         return path
 
