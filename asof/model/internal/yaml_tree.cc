@@ -35,7 +35,12 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(std::string_view path, YamlText& out) : path_(path), out_(out) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // A comma or a closing bracket at the start of a document: yaml-cpp reads nothing there, for ever.
+    if (mark.pos == last_start_)
+      throw Refused{line_of(mark), "not valid YAML: a stray comma or closing bracket",
+                    "take it away"};
+    last_start_ = mark.pos;
     open_.clear();
     anchors_.clear();
   }
@@ -148,6 +153,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   std::string_view path_;
   YamlText& out_;
+  int last_start_ = -1;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, std::shared_ptr<const YamlNode>> anchors_;
 };

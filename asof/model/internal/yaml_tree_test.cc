@@ -33,6 +33,11 @@ TEST(YamlTree, ReadsSeveralDocuments) {
   EXPECT_EQ(parse_yaml("a.yaml", "a: 1\n---\nb: 2\n").documents.size(), 2u);
 }
 
+TEST(YamlTree, AStrayCommaOrBracketEndsTheReading) {
+  for (const char* text : {",", "a: 1\n---\n,b: 2\n", "---\n]\n", "}"})
+    EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("not valid YAML"))) << text;
+}
+
 TEST(YamlTree, TellsNumbersFromTexts) {
   auto is_number = [](const char* text) {
     YamlNode node;
