@@ -17,6 +17,7 @@ Result<std::shared_ptr<const ReadPlan>> PlanCache::find_or_make(
   }
   ASOF_TRY_ASSIGN(plan::Selection selection, select(snapshot_->definitions));
   std::shared_ptr<const ReadPlan> plan = make_read_plan(snapshot_, selection);
+  if (key.size() > kLongestKey) return plan;
   if (plans_.size() >= capacity_) {
     std::string oldest = *uses_.back();
     uses_.pop_back();

@@ -19,6 +19,9 @@ namespace asof::serve {
 // Threads: none; belongs to one loop. Cost: one hash and one look-up; the plan used longest ago goes first.
 class PlanCache {
  public:
+  // Units: bytes. Plans of longer keys are made each time, so that nobody fills the memory with names.
+  static constexpr size_t kLongestKey = 16 << 10;
+
   explicit PlanCache(size_t capacity = 1024) : capacity_(capacity) {}
 
   // Forgets the plans of the old snapshot.

@@ -27,6 +27,7 @@ class ReadRows {
     return {bytes_.data() + place.offset, place.length};
   }
   size_t entities() const { return entities_; }
+  size_t size_bytes() const { return bytes_.size(); }
 
  private:
   friend class Read;

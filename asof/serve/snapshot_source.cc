@@ -45,11 +45,31 @@ std::optional<Error> SnapshotSource::health() const {
   return health_;
 }
 
-// The snapshot where it changed, else nullptr.
-Result<std::shared_ptr<const plan::Snapshot>> SnapshotSource::look() {
+// nullptr where nothing changed.
+Result<std::shared_ptr<const plan::Snapshot>> SnapshotSource::read_if_changed() {
   ASOF_TRY_ASSIGN(int64_t counter, catalog_.change_counter(project_));
   if (counter == current()->change_counter) return std::shared_ptr<const plan::Snapshot>();
   return plan::read_snapshot(catalog_, project_);
+}
+
+Result<void> SnapshotSource::refresh() {
+  std::lock_guard looking(looking_);
+  auto read = read_if_changed();
+  bool was_healthy;
+  {
+    std::lock_guard lock(mutex_);
+    was_healthy = !health_.has_value();
+    health_ = read ? std::nullopt : std::optional<Error>(read.error());
+    if (read && *read != nullptr) current_ = *read;
+  }
+  if (!read) {
+    if (was_healthy)
+      log(LogLevel::kWarning, "registry_unreachable", {{"why", read.error().text()}});
+    return std::move(read).error();
+  }
+  if (!was_healthy) log(LogLevel::kInfo, "registry_back");
+  if (*read != nullptr && listener_) listener_(std::move(read).value());
+  return {};
 }
 
 void SnapshotSource::follow() {
@@ -60,18 +80,7 @@ void SnapshotSource::follow() {
                             [&] { return stopping_; }))
         return;
     }
-    auto looked = look();
-    bool was_healthy;
-    {
-      std::lock_guard lock(mutex_);
-      was_healthy = !health_.has_value();
-      health_ = looked ? std::nullopt : std::optional<Error>(looked.error());
-      if (looked && *looked != nullptr) current_ = *looked;
-    }
-    if (!looked && was_healthy)
-      log(LogLevel::kWarning, "registry_unreachable", {{"why", looked.error().text()}});
-    if (looked && !was_healthy) log(LogLevel::kInfo, "registry_back");
-    if (looked && *looked != nullptr && listener_) listener_(std::move(looked).value());
+    (void)refresh();  // a failure stands in health()
   }
 }
 

@@ -26,7 +26,7 @@ struct SnapshotOptions {
 // Threads: all methods, from any thread.
 class SnapshotSource {
  public:
-  // Called on the background thread with each new snapshot.
+  // Called with each new snapshot, one call at a time, on the background thread or in refresh().
   using Listener = std::function<void(std::shared_ptr<const plan::Snapshot>)>;
 
   // Reads the first snapshot before it returns. Errors: the catalog's.
@@ -36,6 +36,8 @@ class SnapshotSource {
   ~SnapshotSource();
 
   std::shared_ptr<const plan::Snapshot> current() const;
+  // Looks now, and tells the listener before it returns where something changed. Errors: the catalog's.
+  Result<void> refresh();
   // Why the catalog could not be read at the last look, if it could not.
   std::optional<Error> health() const;
 
@@ -43,12 +45,14 @@ class SnapshotSource {
   SnapshotSource(store::Catalog& catalog, std::string project, const SnapshotOptions& options,
                  Listener listener, std::shared_ptr<const plan::Snapshot> first);
   void follow();
-  Result<std::shared_ptr<const plan::Snapshot>> look();
+  Result<std::shared_ptr<const plan::Snapshot>> read_if_changed();
 
   store::Catalog& catalog_;
   const std::string project_;
   const SnapshotOptions options_;
   const Listener listener_;
+  std::mutex
+      looking_;  // one look at a time, so that listeners never hear of an older snapshot after a newer
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;

@@ -1,0 +1,195 @@
+#include "apps/server/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "asof/base/nearest.h"
+#include "asof/model/definitions_json.h"
+#include "asof/store/ledger.h"
+
+namespace asof::server {
+
+namespace {
+
+using nlohmann::json;
+
+const std::vector<std::string> kKinds = {"entities", "sources", "views", "features", "services"};
+constexpr size_t kRunsForMetrics = 1'000;
+
+std::string dump(const json& document) {
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+template <typename Object>
+json all_of(const std::vector<Object>& objects) {
+  json out = json::array();
+  for (const Object& object : objects) out.push_back(json::parse(model::to_json(object)));
+  return out;
+}
+
+json feature_json(const plan::Snapshot& snapshot, const model::FeatureView& view,
+                  const model::Feature& feature) {
+  json out{{"name", view.name + ":" + feature.name},
+           {"view", view.name},
+           {"feature", feature.name},
+           {"type", to_string(feature.type)},
+           {"entities", view.entities},
+           {"online", view.online}};
+  if (!feature.about.description.empty()) out["description"] = feature.about.description;
+  if (feature.default_value) out["default"] = to_string(*feature.default_value);
+  if (view.max_age) out["max_age"] = to_string(*view.max_age);
+  json services = json::array();
+  for (const model::FeatureService& service : snapshot.definitions.services) {
+    for (const model::ServiceItem& item : service.items) {
+      bool named = item.features.empty() || std::find(item.features.begin(), item.features.end(),
+                                                      feature.name) != item.features.end();
+      if (item.view != view.name || !named) continue;
+      services.push_back(service.name);
+      break;
+    }
+  }
+  out["services"] = std::move(services);
+  return out;
+}
+
+json all_features(const plan::Snapshot& snapshot) {
+  json out = json::array();
+  for (const model::FeatureView& view : snapshot.definitions.views)
+    for (const model::Feature& feature : view.features)
+      out.push_back(feature_json(snapshot, view, feature));
+  return out;
+}
+
+Result<json> all_of_kind(const plan::Snapshot& snapshot, std::string_view kind) {
+  const model::Definitions& d = snapshot.definitions;
+  if (kind == "entities") return all_of(d.entities);
+  if (kind == "sources") return all_of(d.sources);
+  if (kind == "views") return all_of(d.views);
+  if (kind == "features") return all_features(snapshot);
+  if (kind == "services") return all_of(d.services);
+  return error(ErrorCode::kNotFound, fmt::format("there is no kind '{}'", kind), "kind",
+               suggestion(kind, kKinds));
+}
+
+// "view" for "views".
+std::string singular(std::string_view kind) {
+  return kind == "entities" ? "entity" : std::string(kind.substr(0, kind.size() - 1));
+}
+
+json nodes(const std::vector<registry::LineageNode>& lineage) {
+  json out = json::array();
+  for (const registry::LineageNode& node : lineage)
+    out.push_back({{"kind", node.kind}, {"name", node.name}});
+  return out;
+}
+
+template <typename T>
+json optional_json(const std::optional<T>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+json optional_json(const std::optional<Timestamp>& time) {
+  return time ? json(to_string(*time)) : json(nullptr);
+}
+
+}  // namespace
+
+Result<std::string> list_objects_json(const plan::Snapshot& snapshot, std::string_view kind) {
+  ASOF_TRY_ASSIGN(json objects, all_of_kind(snapshot, kind));
+  return dump({{"kind", kind}, {"revision", snapshot.revision}, {kind, std::move(objects)}});
+}
+
+Result<std::string> object_json(const plan::Snapshot& snapshot, const Parts& parts,
+                                std::string_view kind, std::string_view name) {
+  ASOF_TRY_ASSIGN(json objects, all_of_kind(snapshot, kind));
+  std::vector<std::string> names;
+  for (json& object : objects) {
+    names.push_back(object.at("name").get<std::string>());
+    if (names.back() != name) continue;
+    object["revision"] = snapshot.revision;
+    if (parts.lineage) {
+      ASOF_TRY_ASSIGN(registry::Lineage lineage, parts.lineage(snapshot, singular(kind), name));
+      object["lineage"] = {{"upstream", nodes(lineage.upstream)},
+                           {"downstream", nodes(lineage.downstream)}};
+    }
+    return dump(object);
+  }
+  return error(ErrorCode::kNotFound, fmt::format("there is no {} '{}'", singular(kind), name),
+               "name", suggestion(name, names));
+}
+
+std::string runs_json(const std::vector<store::Run>& runs) {
+  std::string out = R"({"runs":[)";
+  for (size_t i = 0; i < runs.size(); ++i)
+    out.append(i == 0 ? "" : ",").append(store::to_json(runs[i]));
+  return out + "]}";
+}
+
+Result<std::string> runs_json(const plan::Snapshot& snapshot, store::Catalog& catalog,
+                              std::string_view view, size_t limit) {
+  if (!view.empty() && snapshot.definitions.find_view(view) == nullptr) {
+    std::vector<std::string> names;
+    for (const model::FeatureView& known : snapshot.definitions.views) names.push_back(known.name);
+    return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", view), "view",
+                 suggestion(view, names));
+  }
+  ASOF_TRY_ASSIGN(std::vector<store::Run> runs,
+                  store::read_runs(catalog, snapshot.project, view, limit));
+  return runs_json(runs);
+}
+
+std::string status_json(const plan::Snapshot& snapshot,
+                        const std::vector<materialize::ViewStatus>& views) {
+  json list = json::array();
+  for (const materialize::ViewStatus& view : views) {
+    json coverage = json::object();
+    for (const materialize::FeatureCoverage& feature : view.coverage)
+      coverage[feature.feature] = feature.keys_with_value;
+    list.push_back({{"feature_view", view.view},
+                    {"status", view.verdict},
+                    {"reason", view.reason},
+                    {"age_hours", optional_json(view.age_hours)},
+                    {"event_age_hours", optional_json(view.event_age_hours)},
+                    {"threshold_hours", optional_json(view.threshold_hours)},
+                    {"rows_online", view.rows_online},
+                    {"entity_keys", view.entity_keys},
+                    {"coverage", std::move(coverage)},
+                    {"last_run", optional_json(view.last_run)},
+                    {"last_run_state", view.last_run_state},
+                    {"next_run", optional_json(view.next_run)}});
+  }
+  return dump({{"revision", snapshot.revision}, {"views", std::move(list)}});
+}
+
+void append_catalogue_metrics(MetricsText& text, const plan::Snapshot& snapshot,
+                              store::Catalog& catalog, Timestamp now) {
+  text.start("asof_registry_revision", "gauge", "The revision of the registry that is served.");
+  text.add("asof_registry_revision", {}, static_cast<double>(snapshot.revision));
+  text.start("asof_view_age_seconds", "gauge", "Since the last successful run of a view.");
+  for (const auto& [view, state] : snapshot.states)
+    if (state.last_run_finished)
+      text.add("asof_view_age_seconds", {{"view", view}},
+               static_cast<double>(now.us - state.last_run_finished->us) / 1e6);
+  text.start("asof_view_rows", "gauge", "Rows online, by view.");
+  for (const auto& [view, state] : snapshot.states)
+    text.add("asof_view_rows", {{"view", view}}, static_cast<double>(state.serving.rows));
+  auto runs = store::read_runs(catalog, snapshot.project, "", kRunsForMetrics);
+  if (!runs) return;  // the registry is away: /readyz says so
+  std::map<std::string, const store::Run*> last;
+  for (const store::Run& run : *runs)
+    if (run.state != store::RunState::kRunning) last.emplace(run.view, &run);  // newest first
+  text.start("asof_view_last_run_success", "gauge",
+             "1 where a view's last finished run succeeded, 0.5 partly, 0 not.");
+  for (const auto& [view, run] : last)
+    text.add("asof_view_last_run_success", {{"view", view}},
+             run->state == store::RunState::kSucceeded ? 1.0
+             : run->state == store::RunState::kPartial ? 0.5
+                                                       : 0.0);
+  text.start("asof_view_last_run_seconds", "gauge", "How long a view's last finished run took.");
+  for (const auto& [view, run] : last)
+    text.add("asof_view_last_run_seconds", {{"view", view}}, run->seconds);
+}
+
+}  // namespace asof::server
