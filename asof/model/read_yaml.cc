@@ -14,6 +14,8 @@ namespace asof::model {
 
 namespace {
 
+constexpr size_t kMostErrors = 1000;
+
 using NodePtr = std::shared_ptr<const YamlNode>;
 
 // The entries of lists that may be written as {name: type} too: join keys and features.
@@ -35,9 +37,14 @@ class DefinitionReader {
     std::move(text.errors.begin(), text.errors.end(), std::back_inserter(out_.errors));
     for (const NodePtr& document : text.documents) read_document(*document);
     sort_by_place(out_.errors);
+    limit_errors();
   }
 
-  void sort() {
+  void finish() {
+    if (left_out_ > 0)
+      out_.errors.push_back(error(ErrorCode::kInvalid,
+                                  fmt::format("and {} mistakes more", left_out_), {},
+                                  "mend these first"));
     auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
     Definitions& all = out_.definitions;
     std::sort(all.entities.begin(), all.entities.end(), by_name);
@@ -47,6 +54,14 @@ class DefinitionReader {
   }
 
  private:
+  // Megabytes of no definitions would give a mistake a line.
+  void limit_errors() {
+    if (out_.errors.size() <= kMostErrors) return;
+    size_t left_out = out_.errors.size() - kMostErrors;
+    out_.errors.resize(kMostErrors);
+    left_out_ += left_out;
+  }
+
   void read_document(const YamlNode& document) {
     if (document.kind != YamlNode::Kind::kMap) {
       reading_.fail(document.line,
@@ -485,6 +500,7 @@ class DefinitionReader {
   }
 
   ReadDefinitions& out_;
+  size_t left_out_ = 0;
   Reading reading_{"", out_.errors, &out_.locations};
 };
 
@@ -494,7 +510,7 @@ ReadDefinitions read_definitions(const std::vector<DefinitionFile>& files) {
   ReadDefinitions out;
   DefinitionReader reader(out);
   for (const DefinitionFile& file : files) reader.read(file);
-  reader.sort();
+  reader.finish();
   return out;
 }
 

@@ -385,6 +385,15 @@ TEST(ReadDefinitions, AFileThatFailsDoesNotHideTheOthers) {
   EXPECT_EQ(read.definitions.entities.size(), 1u);
 }
 
+TEST(ReadDefinitions, TellsAThousandMistakesAndCountsTheRest) {
+  std::string many = "views:\n";
+  for (int i = 0; i < 1500; ++i) many += "  - 5\n";
+  auto errors = errors_of(many);
+  ASSERT_EQ(errors.size(), 1001u);
+  EXPECT_THAT(errors[999], HasSubstr("a.yaml:1001: 'views' wants a list of maps, met 5"));
+  EXPECT_EQ(errors[1000], "and 500 mistakes more; mend these first");
+}
+
 TEST(ReadDefinitions, SortsEachKindByName) {
   Definitions all =
       read_text("entities: [{name: b, join_keys: {k: int}}, {name: a, join_keys: {k: int}}]")

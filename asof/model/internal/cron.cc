@@ -5,19 +5,29 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace asof::model {
 
 namespace {
 
+constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
+                                                      "jul", "aug", "sep", "oct", "nov", "dec"};
+constexpr std::array<std::string_view, 7> kWeekdays = {"sun", "mon", "tue", "wed",
+                                                       "thu", "fri", "sat"};
+
 struct CronField {
   std::string_view name;
   int least;
   int most;
+  std::span<const std::string_view> words;  // the first stands for `least`
 };
-constexpr std::array<CronField, 5> kFields = {
-    {{"minute", 0, 59}, {"hour", 0, 23}, {"day", 1, 31}, {"month", 1, 12}, {"weekday", 0, 7}}};
+constexpr std::array<CronField, 5> kFields = {{{"minute", 0, 59, {}},
+                                               {"hour", 0, 23, {}},
+                                               {"day", 1, 31, {}},
+                                               {"month", 1, 12, kMonths},
+                                               {"weekday", 0, 7, kWeekdays}}};
 constexpr int kDaysOfMonth[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -38,6 +48,15 @@ std::optional<int> number(std::string_view text) {
   return out;
 }
 
+std::optional<int> value_of(std::string_view text, const CronField& field) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (size_t i = 0; i < field.words.size(); ++i)
+    if (field.words[i] == lower) return field.least + static_cast<int>(i);
+  return number(text);
+}
+
 // The numbers that an item of a list stands for, as bits; nothing where it is none.
 std::optional<uint64_t> bits_of_item(std::string_view item, const CronField& field) {
   int step = 1;
@@ -51,8 +70,8 @@ std::optional<uint64_t> bits_of_item(std::string_view item, const CronField& fie
   int first = field.least, last = field.most;
   if (item != "*") {
     size_t dash = item.find('-');
-    auto from = number(item.substr(0, dash));
-    auto to = dash == std::string_view::npos ? from : number(item.substr(dash + 1));
+    auto from = value_of(item.substr(0, dash), field);
+    auto to = dash == std::string_view::npos ? from : value_of(item.substr(dash + 1), field);
     if (!from || !to || *from < field.least || *to > field.most || *from > *to) return std::nullopt;
     // A step needs something to step through.
     if (slash != std::string_view::npos && dash == std::string_view::npos) return std::nullopt;
@@ -87,7 +106,8 @@ std::optional<std::string> problem_of_cron(std::string_view line) {
       bits[i] |= *read;
     }
   }
-  if (fields[4] != "*") return std::nullopt;
+  // Where both day and weekday are restricted, either will do.
+  if (!fields[4].starts_with('*')) return std::nullopt;
   for (int month = 1; month <= 12; ++month) {
     uint64_t days = (uint64_t{1} << (kDaysOfMonth[month - 1] + 1)) - 2;
     if ((bits[3] >> month & 1) != 0 && (bits[2] & days) != 0) return std::nullopt;

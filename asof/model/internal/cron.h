@@ -8,7 +8,8 @@
 namespace asof::model {
 
 // What is wrong with the line, or nothing: minute hour day month weekday, each *, numbers, lists, ranges and steps
-// ("*/15", "1-5", "0,30"); weekday 0 and 7 are Sunday. A line whose day no month has never fires and is wrong too.
+// ("*/15", "1-5", "0,30"); months and weekdays also by their first three letters; weekday 0 and 7 are Sunday. A line whose
+// day no month has never fires and is wrong too.
 std::optional<std::string> problem_of_cron(std::string_view line);
 
 }  // namespace asof::model

@@ -9,8 +9,9 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Cron, TakesFieldsOfNumbersListsRangesAndSteps) {
-  for (const char* line : {"0 3 * * *", "*/15 * * * *", "0,30 8-18 1-31/2 1,6,12 1-5",
-                           "59 23 31 12 7", "  0  0 29 2 * ", "0 0 31 2 1"})
+  for (const char* line :
+       {"0 3 * * *", "*/15 * * * *", "0,30 8-18 1-31/2 1,6,12 1-5", "59 23 31 12 7",
+        "  0  0 29 2 * ", "0 0 31 2 1", "0 9 * jan,Jul MON-fri"})
     EXPECT_EQ(problem_of_cron(line), std::nullopt) << line;
 }
 
@@ -26,6 +27,8 @@ TEST(Cron, SaysWhichFieldIsWrong) {
   EXPECT_THAT(problem("0 0 0 * *"), HasSubstr("the day '0'"));
   EXPECT_THAT(problem("0 0 * 13 *"), HasSubstr("the month '13'"));
   EXPECT_THAT(problem("0 0 * * 8"), HasSubstr("the weekday '8'"));
+  EXPECT_THAT(problem("0 0 * * fri-mon"), HasSubstr("the weekday 'fri-mon'"));
+  EXPECT_THAT(problem("0 0 mon * *"), HasSubstr("the day 'mon'"));
   for (const char* line :
        {"a * * * *", "*/0 * * * *", "*/ * * * *", "5-1 * * * *", "1,,2 * * * *", "1- * * * *",
         "-1 * * * *", "5/10 * * * *", "1.5 * * * *", "99999999999 * * * *"})
@@ -35,6 +38,7 @@ TEST(Cron, SaysWhichFieldIsWrong) {
 TEST(Cron, ADayThatNoMonthHasNeverComes) {
   EXPECT_THAT(problem_of_cron("0 0 30 2 *").value_or(""),
               HasSubstr("names a day that its months do not have"));
+  EXPECT_THAT(problem_of_cron("0 0 31 feb */2").value_or(""), HasSubstr("names a day"));
   EXPECT_THAT(problem_of_cron("0 0 31 4,6,9,11 *").value_or(""), HasSubstr("names a day"));
 }
 
