@@ -14,6 +14,7 @@ namespace asof::training::internal {
 namespace {
 
 constexpr size_t kCountedAtOnce = 65'536;
+constexpr int64_t kAhead = 16;  // labels whose rows are on their way to the cache
 constexpr uint64_t kRowsBetweenReports = 1 << 20;
 
 kernel::SpineJoinSpec join_spec(const plan::SelectedView& selected, const codec::RowLayout& layout,
@@ -165,6 +166,7 @@ void ViewJoin::emit(std::span<const int64_t> positions, size_t feature,
                     store::CellSink& cells) const {
   const model::Feature& definition = selected_.view->features[feature];
   for (int64_t position : positions) {
+    join_.prefetch(position + kAhead);
     if (cell_status(position, feature) == CellStatus::kPresent) {
       emit_value(row(position), feature, cells);
     } else if (definition.default_value) {
@@ -184,6 +186,7 @@ void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> rep
     for (size_t at = part * kCountedAtOnce; at < std::min(labels, (part + 1) * kCountedAtOnce);
          ++at) {
       const auto position = static_cast<int64_t>(at);
+      join_.prefetch(position + kAhead);
       const CellStatus status = row_status(position);
       if (status == CellStatus::kNotFound) {
         ++sum.not_found;

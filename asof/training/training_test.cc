@@ -1,0 +1,301 @@
+#include "asof/training/training.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "asof/engines/offline/duckdb/duckdb_store.h"
+#include "asof/model/read_yaml.h"
+#include "asof/model/validate.h"
+
+namespace asof::training {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr const char* kDefinitions = R"(
+entities:
+  - {name: user, join_keys: [{name: user_id, type: string}]}
+  - {name: item, join_keys: [{name: item_id, type: int64}]}
+sources:
+  - {name: clicks, path: clicks.parquet, event_time: happened, known_time: seen}
+  - {name: prices, path: prices.parquet, event_time: happened}
+  - {name: rates, path: rates.parquet, event_time: happened}
+views:
+  - name: activity
+    entity: user
+    source: clicks
+    features: [{name: count, type: int64, default: 0}, {name: place, type: string}]
+  - name: price
+    entity: item
+    source: prices
+    max_age: 1d
+    features: [{count: int64}, {amount: float64}]
+  - name: rate
+    entities: []
+    source: rates
+    features: [{euro: float64}]
+services:
+  - {name: model, features: [activity, "price:amount", "rate:euro"]}
+  - {name: clash, features: ["activity:count", "price:count"]}
+  - name: pair
+    features:
+      - {view: activity, as: buyer, join_keys: {user_id: buyer_id}, features: [place]}
+      - {view: activity, as: seller, join_keys: {user_id: seller_id}, features: [place]}
+)";
+
+// A repository in a temporary folder, with small tables made by SQL.
+class TrainingTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "asof-training-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    store::EngineAddress address;
+    address.scheme = "duckdb";
+    address.directory = directory_;
+    auto opened = engines::offline::duckdb::engine().open(address);
+    ASSERT_TRUE(opened) << opened.error().text();
+    offline_ = *std::move(opened);
+    define(kDefinitions);
+    table(
+        "clicks.parquet",
+        "VALUES ('a', TIMESTAMP '2026-05-01 10:00', TIMESTAMP '2026-05-01 10:00', 1::BIGINT, 'x'),"
+        "('a', TIMESTAMP '2026-05-01 12:00', TIMESTAMP '2026-05-03 00:00', 2::BIGINT, 'y'),"
+        "('b', TIMESTAMP '2026-05-01 09:00', TIMESTAMP '2026-05-01 09:00', NULL, 'z')",
+        "user_id, happened, seen, count, place");
+    table("prices.parquet",
+          "VALUES (1::BIGINT, TIMESTAMP '2026-05-01 00:00', 10::BIGINT, 1.5::DOUBLE),"
+          "(2::BIGINT, TIMESTAMP '2026-04-01 00:00', 20::BIGINT, 2.5::DOUBLE)",
+          "item_id, happened, count, amount");
+    table("rates.parquet", "VALUES (TIMESTAMP '2026-01-01', 0.9::DOUBLE)", "happened, euro");
+    table("labels.parquet",
+          "VALUES ('b', 2::BIGINT, TIMESTAMP '2026-05-02 00:00', 1),"
+          "('a', 1::BIGINT, TIMESTAMP '2026-05-02 00:00', 0),"
+          "('a', 1::BIGINT, TIMESTAMP '2026-05-03 00:00', 1),"
+          "('nobody', NULL, TIMESTAMP '2026-05-02 00:00', 0)",
+          "user_id, item_id, event_timestamp, label");
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void define(const std::string& yaml) {
+    model::ReadDefinitions read = model::read_definitions({{"features.yaml", yaml}});
+    ASSERT_THAT(read.errors, IsEmpty()) << read.errors.front().text();
+    ASSERT_THAT(model::validate(read.definitions, read.locations), IsEmpty());
+    snapshot_.project = "test";
+    snapshot_.revision = 1;
+    snapshot_.definitions = read.definitions;
+  }
+
+  void table(const std::string& file, const std::string& values, const std::string& columns) {
+    store::LabelSource source;
+    source.text = "SELECT * FROM (" + values + ") t(" + columns + ")";
+    source.time_column = columns.find("event_timestamp") == std::string::npos ? "happened" : "";
+    auto labels = offline_->open_labels(source);
+    ASSERT_TRUE(labels) << labels.error().text();
+    auto written = (*labels)->write({(directory_ / file).string(), {}}, {});
+    ASSERT_TRUE(written) << written.error().text();
+  }
+
+  TrainingSpec spec(const std::string& service) {
+    TrainingSpec out;
+    out.labels = "labels.parquet";
+    out.service = service;
+    return out;
+  }
+
+  Result<TrainingReport> run(const TrainingSpec& spec) {
+    return train(*offline_, snapshot_, spec, {});
+  }
+
+  // Column `name` of the preview as text, "-" for null.
+  static std::vector<std::string> column(const TrainingReport& report, const std::string& name) {
+    std::vector<std::string> cells;
+    for (size_t i = 0; i < report.preview.front().size(); ++i) {
+      if (report.preview.front()[i] != name) continue;
+      for (size_t row = 1; row < report.preview.size(); ++row)
+        cells.push_back(report.preview[row][i].value_or("-"));
+    }
+    return cells;
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<store::OfflineStore> offline_;
+  plan::Snapshot snapshot_;
+};
+
+TEST_F(TrainingTest, JoinsWhatWasKnownAtEachLabelsTimeInTheOrderGiven) {
+  auto report = run(spec("model"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->rows, 4u);
+  EXPECT_THAT(column(*report, "user_id"), ElementsAre("b", "a", "a", "nobody"));
+  EXPECT_THAT(column(*report, "count"), ElementsAre("0", "1", "2", "0"));
+  EXPECT_THAT(column(*report, "place"), ElementsAre("z", "x", "y", "-"));
+  EXPECT_THAT(column(*report, "amount"), ElementsAre("-", "1.5", "-", "-"));
+  EXPECT_THAT(column(*report, "euro"), ElementsAre("0.9", "0.9", "0.9", "0.9"));
+}
+
+TEST_F(TrainingTest, SaysWhyEachValueIsWhatItIs) {
+  TrainingSpec asked = spec("model");
+  asked.with_status = true;
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "count__status"),
+              ElementsAre("NULL_VALUE", "PRESENT", "PRESENT", "NOT_FOUND"));
+  EXPECT_THAT(column(*report, "amount__status"),
+              ElementsAre("OUTSIDE_MAX_AGE", "PRESENT", "OUTSIDE_MAX_AGE", "NOT_FOUND"));
+  EXPECT_EQ(report->columns[0].present, 2u);
+  EXPECT_EQ(report->columns[0].null_value, 1u);
+  EXPECT_EQ(report->columns[0].not_found, 1u);
+}
+
+TEST_F(TrainingTest, AsOfEventLooksAtEventTimesAlone) {
+  TrainingSpec asked = spec("model");
+  asked.as_of = model::AsOf::kEvent;
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "count"), ElementsAre("0", "2", "2", "0"));
+}
+
+TEST_F(TrainingTest, NamesThatClashAreWrittenInFull) {
+  auto report = run(spec("clash"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "activity__count"), SizeIs(4));
+  EXPECT_THAT(column(*report, "price__count"), SizeIs(4));
+  EXPECT_THAT(column(*report, "count"), IsEmpty());
+}
+
+TEST_F(TrainingTest, AFeatureCalledLikeALabelColumnIsWrittenInFull) {
+  TrainingSpec asked = spec("");
+  asked.service.clear();
+  asked.features = {"activity:place"};
+  asked.labels = "SELECT user_id, event_timestamp, 'mine' AS place FROM 'labels.parquet'";
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "place"), Contains("mine"));
+  EXPECT_THAT(column(*report, "activity__place"), ElementsAre("z", "x", "y", "-"));
+}
+
+TEST_F(TrainingTest, OneViewServesTwoRoles) {
+  TrainingSpec asked = spec("pair");
+  asked.labels =
+      "SELECT 'a' AS buyer_id, 'b' AS seller_id, TIMESTAMP '2026-05-02' AS event_timestamp";
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "buyer__place"), ElementsAre("x"));
+  EXPECT_THAT(column(*report, "seller__place"), ElementsAre("z"));
+}
+
+TEST_F(TrainingTest, AllEntitiesStandInForLabels) {
+  TrainingSpec asked;
+  asked.features = {"activity:place"};
+  asked.all_entities = true;
+  asked.at = *parse_timestamp("2026-05-04");
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "user_id"), ElementsAre("a", "b"));
+  EXPECT_THAT(column(*report, "place"), ElementsAre("y", "z"));
+}
+
+TEST_F(TrainingTest, AllEntitiesOfTwoKindsAreRefused) {
+  TrainingSpec asked = spec("model");
+  asked.labels.clear();
+  asked.all_entities = true;
+  asked.at = *parse_timestamp("2026-05-04");
+  auto report = run(asked);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("'activity' and 'price' have different keys"));
+}
+
+TEST_F(TrainingTest, AMissingKeyColumnIsNamedWithItsNearest) {
+  TrainingSpec asked = spec("model");
+  asked.labels = "SELECT user_id AS userid, item_id, event_timestamp FROM 'labels.parquet'";
+  auto report = run(asked);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("the labels have no column 'user_id' (string)"));
+  EXPECT_THAT(report.error().text(), HasSubstr("did you mean 'userid'?"));
+}
+
+TEST_F(TrainingTest, AKeyOfAnotherTypeIsAnError) {
+  TrainingSpec asked = spec("model");
+  asked.labels = "SELECT 7 AS user_id, item_id, event_timestamp FROM 'labels.parquet'";
+  auto report = run(asked);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("user_id"));
+  EXPECT_THAT(report.error().text(), HasSubstr("string"));
+}
+
+TEST_F(TrainingTest, ATornSourceFileIsNamed) {
+  std::filesystem::resize_file(directory_ / "clicks.parquet",
+                               std::filesystem::file_size(directory_ / "clicks.parquet") / 2);
+  auto report = run(spec("model"));
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("clicks.parquet"));
+}
+
+TEST_F(TrainingTest, TellsThatEverythingIsTooOld) {
+  TrainingSpec asked;
+  asked.labels =
+      "SELECT 2::BIGINT AS item_id, TIMESTAMP '2026-05-08' AS event_timestamp FROM range(5)";
+  asked.features = {"price:amount"};
+  auto report = run(asked);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(report->notices,
+              Contains("all 5 rows of price are older than its max_age 1d; the newest is 37d old"));
+}
+
+TEST_F(TrainingTest, TheFileSaysWhetherItsDefinitionsHaveMoved) {
+  TrainingSpec asked = spec("model");
+  asked.output = (directory_ / "train.parquet").string();
+  ASSERT_TRUE(run(asked));
+  auto dataset = inspect_dataset(*offline_, snapshot_, asked.output);
+  ASSERT_TRUE(dataset) << dataset.error().text();
+  EXPECT_THAT(dataset->moved, IsEmpty());
+  EXPECT_EQ(dataset->manifest.at("asof.service"), "model");
+  EXPECT_EQ(dataset->manifest.at("asof.labels_rows"), "4");
+
+  std::string changed = kDefinitions;
+  changed.replace(changed.find("max_age: 1d"), 11, "max_age: 2d");
+  define(changed);
+  dataset = inspect_dataset(*offline_, snapshot_, asked.output);
+  ASSERT_TRUE(dataset) << dataset.error().text();
+  EXPECT_THAT(dataset->moved, ElementsAre(HasSubstr("view price")));
+}
+
+TEST_F(TrainingTest, AFileWithoutManifestIsToldApart) {
+  auto dataset = inspect_dataset(*offline_, snapshot_, (directory_ / "labels.parquet").string());
+  ASSERT_FALSE(dataset);
+  EXPECT_THAT(dataset.error().text(), HasSubstr("carries no manifest"));
+}
+
+TEST_F(TrainingTest, ExplainsWithoutReadingTheHistory) {
+  auto explanation = explain(*offline_, snapshot_, spec("model"));
+  ASSERT_TRUE(explanation) << explanation.error().text();
+  EXPECT_EQ(explanation->label_rows, 4u);
+  ASSERT_THAT(explanation->views, SizeIs(3));
+  EXPECT_EQ(explanation->views[0].time_rule,
+            "happened <= event_timestamp and seen <= event_timestamp");
+  EXPECT_THAT(explanation->views[0].keys, ElementsAre("user_id = labels.user_id"));
+  EXPECT_THAT(explanation->output_columns,
+              ElementsAre("user_id", "item_id", "event_timestamp", "label", "count", "place",
+                          "amount", "euro"));
+}
+
+TEST_F(TrainingTest, NeitherServiceNorFeaturesIsAnError) {
+  TrainingSpec asked;
+  asked.labels = "labels.parquet";
+  auto report = run(asked);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("nothing says which features are wanted"));
+}
+
+}  // namespace
+}  // namespace asof::training
