@@ -142,7 +142,7 @@ struct SpineJoin::State {
   SpineJoinSpec spec;
   BestRows best;
   std::vector<Worker> workers;
-  std::vector<uint32_t> winners;  // by slot, after finish(): the slot whose row it shows
+  std::vector<uint32_t> winners;  // by position, after finish(): the slot whose row the label shows
 };
 
 SpineJoin::SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers)
@@ -192,19 +192,26 @@ void SpineJoin::State::find_slots(Worker& worker) const {
     if (group == nullptr) continue;
     landing.target = table.slot_at(*group, landing.from_us);
     if (landing.target == kNoSlot) continue;
-    best.prefetch(landing.target);
+    best.prefetch_word(landing.target);
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);
 }
 
 void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
+  size_t kept = 0;
   for (const Landing& landing : worker.landings) {
-    codec::RowTimes times = codec::RowTimes::of(landing.event_us, landing.known_us);
-    if (!best.may_win(landing.target, times.event)) continue;
+    if (!best.may_win(landing.target, landing.event_us)) continue;
+    best.prefetch_row(landing.target);
+    worker.landings[kept++] = landing;
+  }
+  worker.landings.resize(kept);
+  for (const Landing& landing : worker.landings) {
+    // An earlier row of this batch may have won meanwhile.
+    if (!best.may_win(landing.target, landing.event_us)) continue;
     worker.encoder.encode_at(landing.event_us, landing.known_us, batch, landing.row,
                              worker.encoded);
-    best.offer(landing.target, worker.encoded);
+    best.offer(landing.target, landing.event_us, worker.encoded);
   }
 }
 
@@ -219,7 +226,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
 void SpineJoin::finish(size_t threads) {
   State& state = *state_;
   const std::vector<LabelGroup>& groups = state.table.groups();
-  state.winners.resize(state.table.slots());
+  std::vector<uint32_t> winners(state.table.slots());
   size_t parts = std::max<size_t>(1, std::min<size_t>(groups.size() / 1024, 16 * threads));
   parallel_for(parts, threads, [&](size_t part) {
     for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
@@ -228,17 +235,32 @@ void SpineJoin::finish(size_t threads) {
         bool leads = !state.best.is_empty(slot) &&
                      (leader == kNoSlot || state.best.row(slot) > state.best.row(leader));
         if (leads) leader = slot;
-        state.winners[slot] = leader;
+        winners[slot] = leader;
       }
+    }
+  });
+  // By position, so that reading a label's row takes one step.
+  size_t labels = state.table.labels();
+  state.winners.resize(labels);
+  parts = 1 + labels / 65'536;
+  parallel_for(parts, threads, [&](size_t part) {
+    for (size_t position = labels * part / parts; position < labels * (part + 1) / parts;
+         ++position) {
+      uint32_t slot = state.table.slot_of(position);
+      state.winners[position] = slot == kNoSlot ? kNoSlot : winners[slot];
     }
   });
 }
 
 std::string_view SpineJoin::row_of(int64_t position) const {
-  uint32_t slot = state_->table.slot_of(static_cast<size_t>(position));
-  if (slot == kNoSlot) return {};
-  uint32_t winner = state_->winners[slot];
+  uint32_t winner = state_->winners[static_cast<size_t>(position)];
   return winner == kNoSlot ? std::string_view{} : state_->best.row(winner);
+}
+
+void SpineJoin::prefetch(int64_t position) const {
+  if (static_cast<size_t>(position) >= state_->winners.size()) return;
+  uint32_t winner = state_->winners[static_cast<size_t>(position)];
+  if (winner != kNoSlot) state_->best.prefetch_row(winner);
 }
 
 int64_t SpineJoin::label_time_us(int64_t position) const {

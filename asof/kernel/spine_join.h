@@ -81,6 +81,8 @@ class SpineJoin {
   // The row that won the label at this position; empty where none may be seen. Threads: concurrent
   // after finish().
   std::string_view row_of(int64_t position) const;
+  // Asks for the memory that row_of() will read: a loop over many positions runs ahead with it.
+  void prefetch(int64_t position) const;
   // The label's time; kNullTimeUs where its key or time is null.
   int64_t label_time_us(int64_t position) const;
   SpineJoinCounts counts() const;

@@ -1,20 +1,22 @@
-// BestRows: for each slot the greatest encoded row offered so far, in memory that is touched only where a row lands.
+// BestRows: for each slot the greatest encoded row offered so far, in memory that is touched only
+// where a row lands.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
-#include <mutex>
+#include <cstring>
 #include <new>
 #include <string_view>
-#include <vector>
 
 #include "asof/codec/row_codec.h"
 #include "asof/kernel/internal/blob.h"
+#include "asof/types/timestamp.h"
 
 namespace asof::kernel {
 
+// One word a slot decides most offers: the best row's event time, shifted by one for a lock in the lowest bit. Zero is a
+// slot without a row. Event times are plausible (rule 1), so that they fit.
 // Threads: offer() and may_win() concurrently; row() once no more are offered.
 class BestRows {
  public:
@@ -22,60 +24,84 @@ class BestRows {
       : slots_(slots),
         row_size_(layout.has_variable() ? 0 : layout.fixed_size()),
         stride_(row_size_ == 0 ? sizeof(Blob) : row_size_),
-        rows_(allocate(slots * stride_)),
-        events_(
-            static_cast<std::atomic<uint64_t>*>(allocate(slots * sizeof(std::atomic<uint64_t>)))),
-        locks_(kLocks) {}
+        rows_(static_cast<char*>(allocate(slots * stride_))),
+        words_(
+            static_cast<std::atomic<uint64_t>*>(allocate(slots * sizeof(std::atomic<uint64_t>)))) {}
   ~BestRows() {
     if (row_size_ == 0)
       for (size_t slot = 0; slot < slots_; ++slot) blob(slot)->release();
     std::free(rows_);
-    std::free(events_);
+    std::free(words_);
   }
   BestRows(const BestRows&) = delete;
   BestRows& operator=(const BestRows&) = delete;
 
-  void prefetch(uint32_t slot) const { __builtin_prefetch(&events_[slot]); }
-  // Whether a row of this event time (as RowTimes has it) can still be the greatest. Without a lock: event times of the best
-  // only grow, so an old one lets too many through, never too few.
-  bool may_win(uint32_t slot, uint64_t event) const {
-    return event >= events_[slot].load(std::memory_order_relaxed);
+  void prefetch_word(uint32_t slot) const { __builtin_prefetch(&words_[slot], 1); }
+  void prefetch_row(uint32_t slot) const {
+    const char* row = rows_ + slot * stride_;
+    __builtin_prefetch(row, 1);
+    if (stride_ > 64) __builtin_prefetch(row + 64, 1);
   }
-  void offer(uint32_t slot, std::string_view row) {
-    std::lock_guard hold(locks_[slot % kLocks]);
-    if (!is_empty(slot) && row <= this->row(slot)) return;
-    if (row_size_ != 0) {
-      std::memcpy(static_cast<char*>(rows_) + slot * stride_, row.data(), row_size_);
-    } else {
-      blob(slot)->assign(row);
+  // Whether a row of this event time can still be the greatest. Without the lock: the best's event time only grows, so an
+  // old one lets too many through, never too few.
+  bool may_win(uint32_t slot, int64_t event_us) const {
+    return word_of(event_us) >= (words_[slot].load(std::memory_order_relaxed) & ~kLocked);
+  }
+  void offer(uint32_t slot, int64_t event_us, std::string_view row) {
+    const uint64_t wanted = word_of(event_us);
+    const uint64_t held = lock(slot);
+    const bool wins = wanted > held || (wanted == held && row > this->row(slot));
+    if (wins) {
+      if (row_size_ != 0) {
+        std::memcpy(rows_ + slot * stride_, row.data(), row_size_);
+      } else {
+        blob(slot)->assign(row);
+      }
     }
-    events_[slot].store(codec::RowTimes::of_row(row).event, std::memory_order_relaxed);
+    words_[slot].store(wins ? wanted : held, std::memory_order_release);
   }
 
-  // Plausible event times are never encoded as zero.
-  bool is_empty(uint32_t slot) const { return events_[slot].load(std::memory_order_relaxed) == 0; }
+  bool is_empty(uint32_t slot) const { return words_[slot].load(std::memory_order_relaxed) == 0; }
   std::string_view row(uint32_t slot) const {
-    if (row_size_ != 0) return {static_cast<const char*>(rows_) + slot * stride_, row_size_};
+    if (row_size_ != 0) return {rows_ + slot * stride_, row_size_};
     return blob(slot)->view();
   }
 
  private:
-  static constexpr size_t kLocks = 4096;
+  static constexpr uint64_t kLocked = 1;
 
+  static uint64_t word_of(int64_t event_us) {
+    return static_cast<uint64_t>(event_us - kEarliestTime.us + 1) << 1;
+  }
+  // Returns the word without the lock's bit.
+  uint64_t lock(uint32_t slot) {
+    uint64_t word = words_[slot].load(std::memory_order_relaxed) & ~kLocked;
+    while (!words_[slot].compare_exchange_weak(word, word | kLocked, std::memory_order_acquire,
+                                               std::memory_order_relaxed)) {
+      word &= ~kLocked;
+      pause();
+    }
+    return word;
+  }
+  // Held for a copy of one row: waiting in place is shorter than a system call.
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
   // Pages that no row touches stay unclaimed.
   static void* allocate(size_t bytes) {
     void* memory = std::calloc(bytes == 0 ? 1 : bytes, 1);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
   }
-  Blob* blob(size_t slot) const { return static_cast<Blob*>(rows_) + slot; }
+  Blob* blob(size_t slot) const { return reinterpret_cast<Blob*>(rows_) + slot; }
 
   size_t slots_;
   size_t row_size_;  // 0 = variable
   size_t stride_;
-  void* rows_;
-  std::atomic<uint64_t>* events_;
-  std::vector<std::mutex> locks_;
+  char* rows_;
+  std::atomic<uint64_t>* words_;
 };
 
 }  // namespace asof::kernel
