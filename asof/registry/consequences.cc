@@ -196,7 +196,10 @@ class Consequences {
   void breaks(const std::string& service, bool is_edited, const FeatureView& view,
               const std::string& how) {
     Change* change = is_edited ? find("service", service) : cause_of(view);
-    if (change == nullptr) change = find("service", service);
+    // The view may stand still: a new feature of another one can take the short name from it.
+    if (change == nullptr)
+      for (const model::ServiceItem& item : after_.find_service(service)->items)
+        if (change == nullptr) change = cause_of(*after_.find_view(item.view));
     if (change == nullptr) return;
     const std::string text = is_edited ? fmt::format("breaks its clients: {}", how)
                                        : fmt::format("breaks service '{}': {}", service, how);

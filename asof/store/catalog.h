@@ -30,7 +30,8 @@ struct Revision {
 struct Record {
   std::string key;
   std::string body;
-  int64_t version = 0;  // grows with every write of the record, also where it was deleted in between; never 0
+  // Grows with every write of the record, also where it was deleted in between; never 0.
+  int64_t version = 0;
 };
 
 struct RecordWrite {
@@ -42,7 +43,8 @@ struct RecordWrite {
 
 struct ListOptions {
   std::string prefix;
-  std::optional<std::string> after;  // only keys that come behind this one, in the order asked for: the next page
+  // Only keys that come behind this one, in the order asked for: the next page.
+  std::optional<std::string> after;
   size_t limit = SIZE_MAX;
   bool descending = false;  // by key
 };
