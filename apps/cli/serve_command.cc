@@ -3,11 +3,13 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "apps/cli/command.h"
 #include "apps/cli/version.h"
 #include "apps/server/server.h"
+#include "asof/materialize/scheduler.h"
 
 namespace asof::cli {
 namespace {
@@ -17,6 +19,7 @@ struct ServeOptions {
   std::optional<int> port;
   std::optional<int> threads;
   int64_t drain_ms = 10'000;
+  bool schedule = true;
   server::Limits limits;
 };
 
@@ -98,11 +101,50 @@ Result<server::Parts> parts_of(client::Project& project) {
   return parts;
 }
 
+// This program's own file, for the runs that it starts.
+std::string own_program(const std::string& fallback) {
+  std::error_code failure;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return failure ? fallback : path.string();
+}
+
+// The scheduler, with each run a child process; a store that lives in this process is loaded by a thread of it.
+materialize::SchedulerOptions scheduler_of(client::Project& project, const std::string& program,
+                                           bool in_process) {
+  materialize::SchedulerOptions options;
+  options.snapshot = [&project]() -> std::shared_ptr<const plan::Snapshot> {
+    auto snapshot = project.snapshot();
+    return snapshot ? std::move(snapshot).value() : nullptr;
+  };
+  if (in_process) {
+    options.start =
+        materialize::start_in_process([&project](const std::string& view) -> Result<void> {
+          materialize::MaterializeSpec spec;
+          spec.views = {view};
+          ASOF_TRY_ASSIGN(const std::vector<store::Run> runs, project.materialize(spec));
+          for (const store::Run& run : runs) {
+            if (run.state != store::RunState::kSucceeded)
+              return error(ErrorCode::kUnavailable, run.error);
+          }
+          return {};
+        });
+  } else {
+    options.start =
+        materialize::start_child_process({own_program(program), "materialize", "{view}"});
+  }
+  options.sweep = [&project]() -> Result<void> {
+    ASOF_TRY(project.sweep());
+    return {};
+  };
+  return options;
+}
+
 Result<int> serve(Session& session, const ServeOptions& options) {
   const EndSignals signals;
   ASOF_TRY_ASSIGN(client::Project project, session.open_project());
   ASOF_TRY_ASSIGN(const auto snapshot, project.snapshot());
   ASOF_TRY_ASSIGN(server::Parts parts, parts_of(project));
+  const bool in_process = !parts.online->traits().outlives_process;
   const server::ServerConfig config = config_of(project.config().server, options);
   ASOF_TRY_ASSIGN(const auto server, server::Server::start(config, std::move(parts)));
   Output& out = session.out();
@@ -112,9 +154,15 @@ Result<int> serve(Session& session, const ServeOptions& options) {
   std::fflush(stdout);
   if (snapshot->revision == 0)
     out.note("nothing applied yet; run `asof apply`: the server picks it up");
+  std::optional<materialize::Scheduler> scheduler;
+  if (options.schedule) {
+    scheduler.emplace(project.clock(), scheduler_of(project, session.program, in_process));
+    scheduler->start();
+  }
   const int signal = signals.wait();
   out.note(fmt::format("{}: finishing the requests under way",
                        signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+  scheduler.reset();
   server->stop(options.drain_ms);
   return kDone;
 }

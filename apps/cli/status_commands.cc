@@ -129,7 +129,9 @@ Result<int> verify(Session& session, const VerifyOptions& options) {
   Json document = Json::array();
   uint64_t differences = 0;
   uint64_t compared = 0;
+  bool any_failed = false;
   for (const audit::ViewVerification& view : views) {
+    any_failed = any_failed || view.failed;
     differences += view.differences;
     compared += view.keys_compared;
     table.rows.push_back({view.view, format_count(view.keys_compared), format_count(view.equal),
@@ -148,7 +150,7 @@ Result<int> verify(Session& session, const VerifyOptions& options) {
   out.print(differences == 0 ? fmt::format("No difference in {}.", plural(compared, "key"))
                              : fmt::format("{} in {}.", plural(differences, "difference"),
                                            plural(compared, "key")));
-  return differences == 0 ? kDone : kFailed;
+  return differences == 0 && !any_failed ? kDone : kFailed;
 }
 
 }  // namespace

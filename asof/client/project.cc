@@ -274,10 +274,17 @@ Result<std::vector<store::Run>> Project::materialize(const materialize::Material
   ASOF_TRY_ASSIGN(store::OnlineStore * online, this->online());
   materialize::Materializer materializer(*catalog, *offline, *online, *state_->clock);
   ASOF_TRY_ASSIGN(auto runs, materializer.run(state_->config.project, spec, progress));
-  if (!state_->clock->is_set()) ASOF_TRY(materializer.sweep(state_->config.project));
   const std::lock_guard lock(state_->mutex);
   state_->marker_checked_us.reset();
   return runs;
+}
+
+Result<uint64_t> Project::sweep() {
+  ASOF_TRY_ASSIGN(store::Catalog * catalog, this->catalog());
+  ASOF_TRY_ASSIGN(store::OfflineStore * offline, this->offline());
+  ASOF_TRY_ASSIGN(store::OnlineStore * online, this->online());
+  materialize::Materializer materializer(*catalog, *offline, *online, *state_->clock);
+  return materializer.sweep(state_->config.project);
 }
 
 Result<std::vector<materialize::ViewStatus>> Project::status(
@@ -290,9 +297,10 @@ Result<std::vector<materialize::ViewStatus>> Project::status(
 
 Result<std::vector<audit::ViewVerification>> Project::verify(const audit::VerifySpec& spec) {
   ASOF_TRY_ASSIGN(const auto snapshot, this->snapshot());
+  ASOF_TRY_ASSIGN(store::Catalog * catalog, this->catalog());
   ASOF_TRY_ASSIGN(store::OfflineStore * offline, this->offline());
   ASOF_TRY_ASSIGN(store::OnlineStore * online, this->online());
-  return audit::verify(*offline, *online, *snapshot, *state_->clock, spec);
+  return audit::verify(*catalog, *offline, *online, *snapshot, *state_->clock, spec);
 }
 
 Result<std::shared_ptr<const serve::ReadPlan>> Project::prepare_read(const ReadRequest& request) {

@@ -90,6 +90,8 @@ class Project {
 
   Result<std::vector<store::Run>> materialize(const materialize::MaterializeSpec& spec = {},
                                               const materialize::Progress& progress = {});
+  // Deletes what is older than its view's online_retention; a run does it for its own view. Never under a set clock.
+  Result<uint64_t> sweep();
   Result<std::vector<materialize::ViewStatus>> status(
       const materialize::StatusOptions& options = {});
   Result<std::vector<audit::ViewVerification>> verify(const audit::VerifySpec& spec = {});
