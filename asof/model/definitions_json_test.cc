@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -180,6 +181,23 @@ TEST(DefinitionsJson, IsCanonical) {
       R"({"features":[{"default":0.1,"name":"f","type":"float32"}],"max_age":"30d","name":"v","online":false,)"
       R"("source":"s","tags":{"a":"1","b":"2"}})");
   EXPECT_EQ(to_json(Definitions()), R"({"entities":[],"services":[],"sources":[],"views":[]})");
+}
+
+// The golden bytes stand in the page of the format.
+TEST(DefinitionsJson, ReadsAndWritesTheBytesOfItsPage) {
+  std::ifstream file("docs/formats/definitions-json.md");
+  ASSERT_TRUE(file.good()) << "run from the root of the tree";
+  std::string line, golden;
+  while (std::getline(file, line))
+    if (line.starts_with("{\"entities\"")) golden = line;
+  auto read = definitions_from_json(golden);
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(to_json(*read), golden);
+  EXPECT_EQ(read->views[0].features[0].default_value, Value(std::string("none")));
+  EXPECT_EQ(read->views[0].schedule->cron, "0 3 * * *");
+  EXPECT_EQ(read->sources[1].name, "last_watch");
+  EXPECT_EQ(read->sources[0].kind, SourceKind::kSql);
+  EXPECT_EQ(hash_of(read->entities[0]), "b3757fa68ab660c1b47e7bef89785015");
 }
 
 TEST(DefinitionsJson, SortsByNameWhateverTheOrderGiven) {

@@ -443,16 +443,14 @@ class DefinitionReader {
     FeatureService service;
     service.name = claim_name(map, "service");
     ObjectReader object = reader_of(map, ObjectKind::kService, service.name);
-    size_t position = 0;
     for (const NodePtr& item : object.list("features", "a list of features")) {
-      std::string place = fmt::format("service {}.features[{}]", service.name, position++);
-      if (auto read = service_item_of(object, *item, place)) {
-        // Places count the items that were read, as those who hold the definitions do.
-        place = fmt::format("service {}.features[{}]", service.name, service.items.size());
-        if (!service.name.empty())
-          out_.locations.insert_or_assign(place, place_of(reading_.path, item->line));
+      // Places count the items that were read, as those who hold the definitions do.
+      std::string place =
+          fmt::format("service {}.features[{}]", service.name, service.items.size());
+      if (!service.name.empty())
+        out_.locations.insert_or_assign(place, place_of(reading_.path, item->line));
+      if (auto read = service_item_of(object, *item, place))
         service.items.push_back(std::move(*read));
-      }
     }
     service.about = about_of(object);
     if (!service.name.empty()) out_.definitions.services.push_back(std::move(service));
