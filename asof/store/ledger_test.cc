@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -142,6 +143,68 @@ TEST(DroppedViewJson, KeepsEveryField) {
   const RecordWrite forgotten = forget_dropped(7);
   EXPECT_EQ(forgotten.key, record.key);
   EXPECT_FALSE(forgotten.body);
+}
+
+// Whether the page shows this body as a line of its own.
+bool page_shows(const std::string& body) {
+  std::ifstream page(std::filesystem::path(__FILE__).parent_path() /
+                     "../../docs/formats/registry.md");
+  for (std::string line; std::getline(page, line);)
+    if (line == body) return true;
+  return false;
+}
+
+// These bytes lie in registries, and are read by every later version.
+TEST(LedgerJson, HasItsGoldenBytesAsThePageShowsThem) {
+  ViewState state;
+  state.view = "clicks";
+  state.view_id = 3;
+  state.serving.number = 2;
+  state.serving.load_hash = "b24d443fbbb19840d762ee03b13c27e6";
+  state.serving.key_columns = {{"user_id", DataType::scalar(TypeKind::kString)}};
+  state.serving.features = {{"clicks", DataType::scalar(TypeKind::kInt64)}};
+  state.serving.last_run = 17;
+  state.serving.rows = 12'034;
+  state.newest_event = at("2026-05-07T20:00:00Z");
+  EXPECT_EQ(*to_record(state).body,
+            R"({"missing_outside_range":false,"newest_event":"2026-05-07T20:00:00Z",)"
+            R"("serving":{"features":[{"name":"clicks","type":"int64"}],)"
+            R"("key_columns":[{"name":"user_id","type":"string"}],"last_run":17,)"
+            R"("load_hash":"b24d443fbbb19840d762ee03b13c27e6","number":2,"rows":12034},)"
+            R"("view":"clicks","view_id":3})");
+  store::Run run;
+  run.id = 17;
+  run.view = "clicks";
+  run.state = RunState::kSucceeded;
+  run.generation = 2;
+  run.started = at("2026-05-08T00:00:00Z");
+  run.rejected = {{"null event_time", 2}};
+  run.seconds = 0.5;
+  run.process = 4242;
+  EXPECT_EQ(to_json(run),
+            R"({"error":"","files_read":0,"generation":2,"id":17,"kind":"incremental","notes":[],)"
+            R"("peak_memory_bytes":0,"process":4242,"rejected":{"null event_time":2},)"
+            R"("rows_deferred":0,"rows_kept":0,"rows_read":0,"rows_written":0,"seconds":0.5,)"
+            R"("started":"2026-05-08T00:00:00Z","state":"succeeded","unreadable":[],)"
+            R"("view":"clicks"})");
+  FileEntry file;
+  file.path = "data/a.parquet";
+  file.size = 4096;
+  file.modified_us = 1'778'198'400'000'000;
+  file.run = 17;
+  EXPECT_EQ(*to_record("clicks", 2, file).body,
+            R"({"modified_us":1778198400000000,"path":"data/a.parquet","run":17,"size":4096,)"
+            R"("state":"done"})");
+  DroppedView dropped;
+  dropped.view = "clicks";
+  dropped.view_id = 3;
+  dropped.dropped_at = at("2026-05-08T00:00:00Z");
+  EXPECT_EQ(
+      *to_record(dropped).body,
+      R"({"dropped_at":"2026-05-08T00:00:00Z","generations":[],"view":"clicks","view_id":3})");
+  for (const std::string& body : {*to_record(state).body, to_json(run),
+                                  *to_record("clicks", 2, file).body, *to_record(dropped).body})
+    EXPECT_TRUE(page_shows(body)) << body;
 }
 
 TEST(LedgerJson, PassesOverFieldsOfANewerVersion) {

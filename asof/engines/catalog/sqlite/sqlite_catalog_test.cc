@@ -70,6 +70,40 @@ TEST(SqliteCatalog, CreatesTheFoldersAboveItsFile) {
   EXPECT_TRUE(fs::exists(folder + "/a/b/registry.db"));
 }
 
+// docs/formats/registry.md: what other programs, and every later version, find in the file.
+TEST(SqliteCatalog, HasTheTablesOfItsFormat) {
+  const std::string path = make_folder() + "/registry.db";
+  ASSERT_TRUE(open_at("", path));
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  auto ask = [&](const char* sql) {
+    std::string out;
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(database, sql, -1, &statement, nullptr), SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW)
+      out += std::string(out.empty() ? "" : " ") +
+             reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return out;
+  };
+  EXPECT_EQ(ask("PRAGMA application_id"), "1098084198");
+  EXPECT_EQ(ask("PRAGMA user_version"), "1");
+  EXPECT_EQ(ask("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(ask("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"),
+            "projects records revisions");
+  const char* columns = "SELECT name || ':' || type FROM pragma_table_info('%') ORDER BY cid";
+  auto columns_of = [&](std::string table) {
+    std::string sql = columns;
+    return ask(sql.replace(sql.find('%'), 1, table).c_str());
+  };
+  EXPECT_EQ(columns_of("projects"), "name:TEXT change_counter:INTEGER");
+  EXPECT_EQ(columns_of("revisions"),
+            "project:TEXT number:INTEGER at_us:INTEGER by:TEXT message:TEXT document:TEXT");
+  EXPECT_EQ(columns_of("records"),
+            "project:TEXT collection:TEXT key:TEXT body:TEXT version:INTEGER");
+  sqlite3_close(database);
+}
+
 TEST(SqliteCatalog, TakesAbsolutePathsAndUrls) {
   const std::string folder = make_folder(), elsewhere = make_folder();
   ASSERT_TRUE(open_at(elsewhere, folder + "/absolute.db"));
