@@ -85,15 +85,36 @@ class Runner {
     const CasePath oracle = oracle_path();
     if (path_.name != oracle.name && !oracle.refuses(case_))
       oracle_ = std::move(oracle.open(folder_.path())).value();
-    for (const Step& step : case_.steps) {
-      const testing::ScopedTrace trace(case_.file.c_str(), step.line, path_.name);
-      std::visit([&](const auto& what) { take(step, what); }, step.what);
+    for (const Step* step : order_of_steps()) {
+      const testing::ScopedTrace trace(case_.file.c_str(), step->line, path_.name);
+      std::visit([&](const auto& what) { take(*step, what); }, step->what);
       if (testing::Test::HasFatalFailure()) return;
     }
     EXPECT_GT(checks_, 0) << "the path checked nothing of this case; let it refuse the case";
   }
 
  private:
+  // As written, but for files that follow definitions: they are there when the definitions are
+  // applied, as a user's are.
+  std::vector<const Step*> order_of_steps() const {
+    std::vector<const Step*> out;
+    std::vector<const Step*> waiting;
+    for (const Step& step : case_.steps) {
+      const bool is_file = step.get<TableStep>() != nullptr || step.get<FileStep>() != nullptr;
+      if (!is_file) {
+        out.insert(out.end(), waiting.begin(), waiting.end());
+        waiting.clear();
+      }
+      if (step.get<DefineStep>() != nullptr) {
+        waiting.push_back(&step);
+      } else {
+        out.push_back(&step);
+      }
+    }
+    out.insert(out.end(), waiting.begin(), waiting.end());
+    return out;
+  }
+
   // Whether the step goes on: it succeeded, and was to succeed.
   template <typename T>
   bool succeeded(const Step& step, const Result<T>& result) {

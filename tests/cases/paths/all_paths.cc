@@ -2,6 +2,8 @@
 
 namespace asof::cases {
 
-std::vector<CasePath> all_paths() { return {oracle_path(), witness_path()}; }
+std::vector<CasePath> all_paths() {
+  return {oracle_path(), witness_path(), kernel_path(), online_memory_path(), online_sqlite_path()};
+}
 
 }  // namespace asof::cases

@@ -9,6 +9,9 @@ namespace asof::cases {
 
 CasePath oracle_path();
 CasePath witness_path();
+CasePath kernel_path();
+CasePath online_memory_path();
+CasePath online_sqlite_path();
 
 // Those that this program was linked with.
 std::vector<CasePath> all_paths();
