@@ -162,7 +162,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   // True where everything has left.
   bool flush();
   void on_written(const error_code& failure, size_t count);
-  void linger();
+  void finish();
   HttpRequest request() const;
 
   EventLoop& loop_;
@@ -178,6 +178,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   bool admitted_ = false;
   bool closing_ = false;
   bool reading_ = false;
+  bool has_unread_input_ = false;  // refused before its end
 };
 
 class EventLoop final : public Loop {
@@ -313,7 +314,7 @@ void Connection::check_deadline(int64_t now_us) {
       refuse({408, "timeout",
               fmt::format("the request did not arrive within {} ms", loop_.limits.send_ms),
               "send the whole request at once"});
-      if (flush()) linger();
+      if (flush()) finish();
       break;
     case State::kHandling:
       rewind();
@@ -327,7 +328,7 @@ void Connection::check_deadline(int64_t now_us) {
       begun_request_ = false;
       closing_ = true;
       state_ = State::kReading;
-      if (flush()) linger();
+      if (flush()) finish();
       break;
     case State::kIdle:
     case State::kWriting:
@@ -375,7 +376,7 @@ void Connection::advance() {
   if (state_ == State::kClosed || state_ == State::kWriting) return;
   if (!flush()) return;
   if (state_ == State::kHandling) return;
-  if (closing_) return linger();
+  if (closing_) return finish();
   if (!parser_) {
     state_ = State::kIdle;
     if (loop_.draining) return close();
@@ -451,6 +452,7 @@ bool Connection::admit() {
   handling_inline_ = false;
   begun_request_ = false;
   if (!admitted) {
+    has_unread_input_ = true;
     parser_.reset();
     closing_ = true;
     return false;
@@ -469,6 +471,7 @@ void Connection::refuse(const HttpFault& fault) {
   loop_.handler->refuse(fault, *this);
   handling_inline_ = false;
   begun_request_ = false;
+  has_unread_input_ = true;
   parser_.reset();
   closing_ = true;
 }
@@ -539,9 +542,11 @@ void Connection::on_written(const error_code& failure, size_t count) {
   if (flush()) advance();
 }
 
-// The client may still be sending what was refused: closing at once would reset the connection and lose the answer.
-void Connection::linger() {
+// The end of a connection whose answers have left.
+void Connection::finish() {
   if (state_ == State::kClosed) return;
+  if (!has_unread_input_) return close();
+  // The client may still be sending what was refused: closing at once would reset the connection and lose the answer.
   state_ = State::kLingering;
   deadline_us_ = loop_.now_us + kLingerUs;
   error_code failure;

@@ -367,7 +367,7 @@ void LoopHandler::handle_status(Exchange& exchange, const Asked& asked) {
 void LoopHandler::handle_metrics(Exchange& exchange, const Asked& asked) {
   answer_later(exchange, asked, [this]() -> Result<WorkerAnswer> {
     MetricsText text;
-    append_loop_metrics(text, collect_());
+    collect_(text);
     append_catalogue_metrics(text, *backend_.snapshot(), *backend_.parts().catalog,
                              {backend_.parts().clock->now_us()});
     text.start("asof_ready", "gauge", "1 where /readyz answers 200.");

@@ -25,8 +25,8 @@ namespace asof::server {
 
 class LoopHandler final : public Handler {
  public:
-  // Asks every loop for its counters and gives their sum; blocks, so not for an event loop.
-  using CollectMetrics = std::function<LoopMetrics()>;
+  // Appends the sum of all loops' counters; asks every loop and waits, so not for an event loop.
+  using CollectMetrics = std::function<void(MetricsText&)>;
 
   // `loop` and `backend` outlive it.
   LoopHandler(Loop& loop, Backend& backend, CollectMetrics collect);

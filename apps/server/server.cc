@@ -46,12 +46,12 @@ struct Server::State {
   std::string url;
   std::once_flag stopped;
 
-  LoopMetrics collect();
+  void collect(MetricsText& text);
   void stop(int64_t drain_ms);
 };
 
 // Each loop adds a copy of its counters, on its own thread.
-LoopMetrics Server::State::collect() {
+void Server::State::collect(MetricsText& text) {
   constexpr auto kPatience = std::chrono::seconds(2);
   struct Sum {
     std::mutex mutex;
@@ -68,7 +68,9 @@ LoopMetrics Server::State::collect() {
   });
   std::unique_lock lock(sum->mutex);
   sum->changed.wait_for(lock, kPatience, [&] { return sum->loops == http->loops(); });
-  return sum->metrics;
+  append_loop_metrics(text, sum->metrics);
+  text.start("asof_connections", "gauge", "Open connections.");
+  text.add("asof_connections", {}, uint64_t{http->connections()});
 }
 
 void Server::State::stop(int64_t drain_ms) {
@@ -90,7 +92,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config, Parts 
   auto state = std::make_unique<State>();
   ASOF_TRY_ASSIGN(state->backend, Backend::open(config, std::move(parts)));
   auto make = [raw = state.get()](Loop& loop) -> std::unique_ptr<Handler> {
-    return std::make_unique<LoopHandler>(loop, *raw->backend, [raw] { return raw->collect(); });
+    return std::make_unique<LoopHandler>(loop, *raw->backend,
+                                         [raw](MetricsText& text) { raw->collect(text); });
   };
   auto http = HttpServer::start(config, make);
   if (!http) return with_hint_of_option(std::move(http).error());
