@@ -10,6 +10,8 @@ namespace {
 
 constexpr size_t kLongestName = 256;
 constexpr size_t kListedNames = 10;
+// A name that is a part of another counts as this many edits, however long the rest.
+constexpr size_t kPartDistance = 2;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -29,6 +31,16 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Whether one is the beginning or the end of the other: `customer` for `customer_id`.
+bool is_part_of(std::string_view a, std::string_view b) {
+  constexpr size_t kShortestPart = 3;
+  std::string_view part = a.size() < b.size() ? a : b, whole = a.size() < b.size() ? b : a;
+  if (part.size() < kShortestPart) return false;
+  auto same = [](char x, char y) { return lower(x) == lower(y); };
+  return std::equal(part.begin(), part.end(), whole.begin(), same) ||
+         std::equal(part.rbegin(), part.rend(), whole.rbegin(), same);
+}
+
 }  // namespace
 
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates) {
@@ -38,6 +50,7 @@ std::optional<std::string> nearest(std::string_view name, std::span<const std::s
   for (const std::string& candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
     size_t distance = edit_distance(name, candidate);
+    if (is_part_of(name, candidate)) distance = std::min(distance, kPartDistance);
     if (distance < best && distance < name.size()) {
       best = distance;
       winner = &candidate;

@@ -40,6 +40,13 @@ TEST(Nearest, TheFirstOfEquallyNearNamesWins) {
   EXPECT_EQ(nearest("rate_3", names), "rate_1");
 }
 
+TEST(Nearest, ANameThatIsAPartOfAnotherIsNear) {
+  const std::vector<std::string> names = {"customer_id", "merchant"};
+  EXPECT_EQ(nearest("customer", names), "customer_id");
+  EXPECT_EQ(nearest("merchant_id", names), "merchant");
+  EXPECT_EQ(nearest("id", names), std::nullopt);
+}
+
 TEST(Nearest, NamesOver256BytesAreNeverMatched) {
   const std::string longest(256, 'a'), longer(257, 'a');
   EXPECT_EQ(nearest(longest, std::vector{longest}), longest);
