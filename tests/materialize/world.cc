@@ -6,6 +6,7 @@
 
 #include "asof/base/check.h"
 #include "asof/codec/key_codec.h"
+#include "asof/engines/catalog/memory/memory_catalog.h"
 #include "asof/engines/online/memory/memory_store.h"
 #include "asof/model/definitions_json.h"
 
@@ -73,14 +74,28 @@ model::Definitions make_sql_definitions() {
   return definitions;
 }
 
-World::World(model::Definitions first) : online(engines::online::memory::make_store()) {
+World::World(model::Definitions first)
+    : World(std::move(first), std::make_unique<engines::catalog::memory::MemoryCatalog>(),
+            engines::online::memory::make_store()) {}
+
+World::World(model::Definitions first, std::unique_ptr<store::Catalog> given,
+             std::unique_ptr<store::OnlineStore> store)
+    : owned_catalog(std::move(given)), catalog(*owned_catalog), online(std::move(store)) {
   clock.now = at_hour(1000).us;
   for (const model::Source& source : first.sources) {
     const bool is_files = source.kind == model::SourceKind::kFiles;
     offline.data[is_files ? source.path : source.sql].columns =
         columns_of(!source.known_time.empty());
   }
-  apply(std::move(first));
+  const auto newest = must(catalog.read_revision(kProject, std::nullopt));
+  if (!newest) {
+    apply(std::move(first));
+    return;
+  }
+  revision_ = newest->number;
+  for (const auto& [name, state] : must(store::read_view_states(catalog, kProject)))
+    last_view_id_ = std::max(last_view_id_, state.view_id);
+  definitions = std::move(first);
 }
 
 void World::apply(model::Definitions next) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "asof/base/clock.h"
-#include "asof/engines/catalog/memory/memory_catalog.h"
 #include "asof/materialize/materializer.h"
 #include "asof/model/definitions.h"
 #include "asof/plan/snapshot.h"
@@ -43,6 +42,9 @@ model::Definitions make_sql_definitions();
 class World {
  public:
   explicit World(model::Definitions definitions = make_definitions());
+  // On stores that may hold something already; the definitions are applied where nothing is.
+  World(model::Definitions definitions, std::unique_ptr<store::Catalog> catalog,
+        std::unique_ptr<store::OnlineStore> online);
 
   // Makes these the registry's newest definitions, as `apply` does.
   void apply(model::Definitions definitions);
@@ -62,7 +64,8 @@ class World {
   // Rows of a generation, whether served or not.
   size_t rows_of(uint32_t generation);
 
-  engines::catalog::memory::MemoryCatalog catalog;
+  std::unique_ptr<store::Catalog> owned_catalog;
+  store::Catalog& catalog;
   FakeOfflineStore offline;
   std::unique_ptr<store::OnlineStore> online;
   TestClock clock;

@@ -150,6 +150,9 @@ LoadPlan make_load_plan(const LoadQuestion& q) {
   // A killed load of this very definition was asked for: it is finished, whatever is served.
   const bool unfinished = state.loading.number != 0 && state.loading.load_hash == q.load_hash;
 
+  // In place, an unfinished load has taken the place of served rows: only a new one makes them whole.
+  const bool overwritten = q.writes_in_place && state.loading.number != 0;
+
   if (lost) plan.notes.push_back(q.serving_loss + ": loaded in full");
   if (changed)
     plan.notes.push_back(
@@ -169,7 +172,7 @@ LoadPlan make_load_plan(const LoadQuestion& q) {
     plan.files = q.files;
     plan.event_time = {q.from, q.to};
     plan.leaves_missing = true;
-  } else if (never_loaded || changed || lost || q.full || (unfinished && !ranged)) {
+  } else if (never_loaded || changed || lost || overwritten || q.full || (unfinished && !ranged)) {
     plan_everything(q, plan);
     if (q.from)
       plan.notes.push_back("the range's beginning does not count: a new generation is loaded");

@@ -22,6 +22,8 @@ struct LoadQuestion {
   std::vector<store::SourceFile> files;  // as listed now; empty where the source has none
   std::vector<store::FileEntry> serving_files;
   std::vector<store::FileEntry> loading_files;
+  bool writes_in_place =
+      false;  // the store holds one generation a view: a load writes over the served rows
   std::string serving_loss;  // why the store does not hold the served generation; "" = it does
   std::string loading_loss;
 };

@@ -87,6 +87,18 @@ Result<void> open_generation(store::OnlineStore& online, const store::ViewState&
   return online.write_mark(name, kNoRun);
 }
 
+Result<uint32_t> find_unused_generation(store::OnlineStore& online, uint32_t view_id,
+                                        uint32_t at_least) {
+  // Every load leaves a mark; one that was killed before it wrote a row may have left none.
+  constexpr uint32_t kLargestGap = 16;
+  uint32_t unused = at_least;
+  for (uint32_t number = at_least; number < unused + kLargestGap; ++number) {
+    ASOF_TRY_ASSIGN(const auto mark, online.read_mark(store::run_mark_name(view_id, number)));
+    if (mark) unused = number + 1;
+  }
+  return unused;
+}
+
 Result<void> mark_run(store::OnlineStore& online, const store::ViewState& state,
                       const store::Generation& generation, int64_t run) {
   return online.write_mark(store::run_mark_name(state.view_id, generation.number),

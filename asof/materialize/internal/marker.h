@@ -20,6 +20,10 @@ Result<std::string> find_loss(store::OnlineStore& online, const store::ViewState
 // Prepares the slot of a generation that is to be loaded: whatever an unknown hand left there is erased.
 Result<void> open_generation(store::OnlineStore& online, const store::ViewState& state,
                              const store::Generation& generation);
+// For stores that write in place: a number at or above `at_least` that no load of the view has ever had in this store,
+// whoever's registry it was. There a row gives way to later generations only.
+Result<uint32_t> find_unused_generation(store::OnlineStore& online, uint32_t view_id,
+                                        uint32_t at_least);
 // All data of the run is in the store: the run is marked, before the ledger says so.
 Result<void> mark_run(store::OnlineStore& online, const store::ViewState& state,
                       const store::Generation& generation, int64_t run);

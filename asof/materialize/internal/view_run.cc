@@ -144,6 +144,7 @@ Result<void> ViewRun::load() {
                  fmt::format("view '{}' was removed, or is not online any more", run_.view));
   ASOF_CHECK(source_ != nullptr);
   ASOF_TRY(claim_store(context_));
+  writes_in_place_ = !context_.online.traits().holds_generations;
   ASOF_TRY_ASSIGN(const LoadQuestion question, ask());
   plan_ = make_load_plan(question);
   served_entries_ =
@@ -168,6 +169,7 @@ Result<LoadQuestion> ViewRun::ask() {
   question.to = spec_.to;
   question.full = spec_.full;
   question.now = run_.started;
+  question.writes_in_place = writes_in_place_;
   ASOF_TRY_ASSIGN(question.serving_loss, find_loss(context_.online, state_, state_.serving));
   ASOF_TRY_ASSIGN(question.loading_loss, find_loss(context_.online, state_, state_.loading));
   if (source_->kind != model::SourceKind::kFiles) return question;
@@ -189,27 +191,35 @@ Result<LoadQuestion> ViewRun::ask() {
 // Erases what earlier runs left, and opens this one's generation. Each generation stands in the ledger before a row of it is
 // in the store, and leaves the ledger after its last row is gone.
 Result<void> ViewRun::prepare() {
-  const uint32_t next =
+  uint32_t next =
       1 + std::max({state_.serving.number, state_.loading.number, state_.previous.number});
   ASOF_TRY(forget(state_.previous));
   state_.previous = {};
   if (plan_.target != Target::kLoading) {
-    ASOF_TRY(forget(state_.loading));
+    // In place, a load that was never finished holds rows that are served: they go when the new ones are there.
+    if (writes_in_place_) {
+      state_.previous = state_.loading;
+    } else {
+      ASOF_TRY(forget(state_.loading));
+    }
     state_.loading = {};
   }
   if (plan_.target == Target::kNew) {
+    if (writes_in_place_) {
+      ASOF_TRY_ASSIGN(next, find_unused_generation(context_.online, state_.view_id, next));
+    }
     state_.loading = {next,
                       plan::load_hash(*view_, snapshot_->definitions),
                       plan::table_of(*view_, snapshot_->definitions).key_columns,
                       model::feature_schema(*view_),
                       0,
                       0};
-    counts_in_doubt_ = !context_.online.traits().holds_generations;
+    counts_in_doubt_ = false;
   } else if (plan_.target == Target::kLoading) {
     counts_in_doubt_ = true;
-  }
-  if (plan_.target == Target::kServing && counts_in_doubt_generation_ != state_.serving.number)
+  } else if (counts_in_doubt_generation_ != state_.serving.number) {
     counts_in_doubt_ = false;
+  }
   if (plan_.target != Target::kNew || !plan_.reads_everything) rows_expected_.reset();
   run_.generation = target().number;
   ASOF_TRY(commit_group());
@@ -218,11 +228,10 @@ Result<void> ViewRun::prepare() {
   return {};
 }
 
+// Erases a generation, and what is remembered of its files with the ledger's next group.
 Result<void> ViewRun::forget(const store::Generation& generation) {
   if (generation.number == 0) return {};
-  // Where a store holds one generation a view, the rows of an old one are the served ones.
-  if (context_.online.traits().holds_generations)
-    ASOF_TRY(erase_generation(context_.online, state_, generation));
+  ASOF_TRY(erase_generation(context_.online, state_, generation));
   ASOF_TRY_ASSIGN(auto forgotten, store::forget_files(context_.catalog, context_.project, run_.view,
                                                       generation.number));
   for (store::RecordWrite& write : forgotten) writes_.push_back(std::move(write));
@@ -368,6 +377,12 @@ Result<void> ViewRun::finish_data() {
                                        to_string(*view_->online_retention)));
   }
   if (counts_in_doubt_) ASOF_TRY(recount());
+  if (writes_in_place_ && plan_.target != Target::kServing) {
+    // What the new definition has not written over belongs to no one any more.
+    ASOF_TRY(forget(state_.serving));
+    ASOF_TRY(forget(state_.previous));
+    state_.previous = {};
+  }
   if (plan_.nothing_to_read) return {};
   target().last_run = run_.id;
   return mark_run(context_.online, state_, target(), run_.id);
@@ -390,7 +405,8 @@ Result<void> ViewRun::recount() {
 
 // A new generation that lacks a file which the served one holds would take rows away from readers.
 bool ViewRun::must_keep_served() const {
-  if (plan_.target == Target::kServing || state_.serving.number == 0) return false;
+  if (plan_.target == Target::kServing || state_.serving.number == 0 || writes_in_place_)
+    return false;
   return std::any_of(served_entries_.begin(), served_entries_.end(),
                      [&](const store::FileEntry& entry) {
                        return entry.state != store::FileState::kUnreadable &&
@@ -416,7 +432,7 @@ Result<void> ViewRun::keep_served() {
 void ViewRun::flip_and_date() {
   const bool is_new = plan_.target != Target::kServing;
   if (is_new) {
-    state_.previous = state_.serving;
+    if (!writes_in_place_) state_.previous = state_.serving;
     state_.serving = state_.loading;
     state_.loading = {};
     state_.newest_event.reset();

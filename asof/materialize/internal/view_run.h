@@ -61,6 +61,7 @@ class ViewRun {
   store::ViewState state_;  // as this run will leave it
   store::Run run_;
   int64_t begun_us_ = 0;          // of the steady clock
+  bool writes_in_place_ = false;  // the store holds one generation a view
   bool counts_in_doubt_ = false;  // an earlier run wrote into the target and could not say how much
   uint32_t counts_in_doubt_generation_ = 0;
 
