@@ -193,7 +193,7 @@ Result<std::map<std::string, std::string>> DuckdbStore::read_metadata(const std:
   ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, path, options_.directory));
   if (found.format != model::FileFormat::kParquet || found.files.size() != 1)
     return error(ErrorCode::kInvalid,
-                 fmt::format("'{}' is not a Parquet file: only they carry metadata", path), path);
+                 fmt::format("'{}' is not a Parquet file: only they carry metadata", path));
   ASOF_TRY_ASSIGN(TextRows rows,
                   connection.query(fmt::format(
                       "SELECT TRY(decode(key)), TRY(decode(value)) FROM parquet_kv_metadata({})",

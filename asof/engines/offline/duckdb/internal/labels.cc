@@ -116,7 +116,7 @@ void append_cell(std::string& out, const Column& column, size_t row) {
 }
 
 Error unwritable(const std::string& path, std::string_view why) {
-  return error(ErrorCode::kInvalid, fmt::format("cannot write '{}': {}", path, why), path);
+  return error(ErrorCode::kInvalid, fmt::format("cannot write '{}': {}", path, why));
 }
 
 // Makes the bytes of a file durable.
@@ -127,7 +127,7 @@ Result<void> sync_file(const std::string& path) {
   close(file);
   if (failure == ENOSPC || failure == EDQUOT)
     return error(ErrorCode::kExhausted,
-                 fmt::format("cannot write '{}': {}", path, std::strerror(failure)), path,
+                 fmt::format("cannot write '{}': {}", path, std::strerror(failure)), {},
                  "free space on the disk");
   if (failure != 0) return unwritable(path, std::strerror(failure));
   return {};
@@ -137,7 +137,7 @@ Result<std::string> copy_options(const store::TrainingOutput& output) {
   if (output.path.ends_with(".csv")) return std::string("FORMAT csv, HEADER true");
   if (!output.path.ends_with(".parquet"))
     return error(ErrorCode::kInvalid, fmt::format("'{}' is neither .parquet nor .csv", output.path),
-                 output.path, "name the output file with one of the two");
+                 {}, "name the output file with one of the two");
   std::string metadata;
   for (const auto& [key, value] : output.metadata)
     metadata +=
@@ -173,8 +173,8 @@ Result<void> DuckdbLabels::load(const store::LabelSource& source) {
     std::string sql = quote_name(info.name);
     for (size_t j = 0; j < i; ++j)
       if (columns_[j].name == info.name)
-        return error(ErrorCode::kInvalid, fmt::format("two columns are called '{}'", info.name),
-                     info.name, "rename one of them");
+        return error(ErrorCode::kInvalid, fmt::format("two columns are called '{}'", info.name), {},
+                     "rename one of them");
     if (auto type = source.column_types.find(info.name);
         type != source.column_types.end() && info.is_text && !info.is_time) {
       ASOF_TRY_ASSIGN(sql, cast_to({sql, info.name, info.native_type, type->second, true,
@@ -212,7 +212,7 @@ Result<void> DuckdbLabels::choose_time_column(const std::string& wanted) {
   }
   auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end())
-    return error(ErrorCode::kInvalid, fmt::format("there is no column '{}'", name), name,
+    return error(ErrorCode::kInvalid, fmt::format("there is no column '{}'", name), {},
                  suggestion(name, names));
   time_index_ = static_cast<size_t>(found - names.begin());
   return {};
@@ -236,7 +236,7 @@ Result<void> DuckdbLabels::check_times() {
       fmt::format("{} of {} times in column '{}' lie outside the years 1900-2200, as {}",
                   implausible.load(), counts.rows, time_column(),
                   to_string(Timestamp{example.load()})),
-      time_column(),
+      {},
       "the usual cause is a number of another unit: seconds read as milliseconds, or the reverse");
 }
 
@@ -262,7 +262,7 @@ Result<store::ScanCounts> DuckdbLabels::scan(std::span<const store::ScanColumn> 
     auto found = std::find(names.begin(), names.end(), column.from);
     if (found == names.end())
       return error(ErrorCode::kInvalid, fmt::format("the labels have no column '{}'", column.from),
-                   column.from, suggestion(column.from, names));
+                   {}, suggestion(column.from, names));
     auto index = static_cast<size_t>(found - names.begin());
     auto added =
         add_column(list, {&columns_[index], column_name(index), column, "", time_.plan.zone});

@@ -201,7 +201,7 @@ Result<std::string> cast_to(const CastRequest& request) {
     return error(ErrorCode::kInvalid,
                  fmt::format("column '{}' is {}, wanted {}", request.name, request.native_type,
                              to_string(wanted)),
-                 request.name, "change the declared type, or convert the column in a sql: source");
+                 {}, "change the declared type, or convert the column in a sql: source");
   std::string target = batch_type(wanted);
   bool is_array = request.native_type.ends_with(']') && !request.native_type.ends_with("[]");
   bool exact =

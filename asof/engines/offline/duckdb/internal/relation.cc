@@ -27,7 +27,7 @@ Result<void> refuse_empty_files(const FoundFiles& found) {
   for (const store::SourceFile& file : found.files)
     if (file.size == 0)
       return error(ErrorCode::kInvalid, fmt::format("the file '{}' is empty (0 bytes)", file.path),
-                   file.path, "write it again, or remove it");
+                   {}, "write it again, or remove it");
   return {};
 }
 
@@ -90,7 +90,7 @@ Result<bool> have_same_types(Connection& connection, const std::string& files,
                    fmt::format("column '{}' is missing in '{}', but not in '{}'", name,
                                in_first ? file : schemas.front().first,
                                in_first ? schemas.front().first : file),
-                   name,
+                   {},
                    "write the files with one schema, or use sql: with read_parquet(…, "
                    "union_by_name = true)");
     }
@@ -219,7 +219,7 @@ Result<const store::ColumnInfo*> Relation::find(const std::string& column,
     if (info.name == column) return &info;
     names.push_back(info.name);
   }
-  return error(ErrorCode::kInvalid, fmt::format("{} has no column '{}'", what, column), column,
+  return error(ErrorCode::kInvalid, fmt::format("{} has no column '{}'", what, column), {},
                suggestion(column, names));
 }
 

@@ -147,8 +147,8 @@ Result<TimeColumn> time_column(const store::ColumnInfo& info, const std::string&
   if (info.is_text && info.native_type == "VARCHAR") return time_of_text(info, sql, rule);
   if (!is_native_integer(info.native_type))
     return error(ErrorCode::kInvalid,
-                 fmt::format("column '{}' is {}, wanted a time", info.name, info.native_type),
-                 info.name, "convert it in SQL, as strptime(column, '%d.%m.%Y')");
+                 fmt::format("column '{}' is {}, wanted a time", info.name, info.native_type), {},
+                 "convert it in SQL, as strptime(column, '%d.%m.%Y')");
   if (!rule.unit)
     return error(
         ErrorCode::kInvalid,

@@ -32,14 +32,14 @@ bool is_hidden(const std::string& name) {
 }
 
 Error unreadable(const std::string& path, std::string_view why) {
-  return error(ErrorCode::kInvalid, fmt::format("'{}' cannot be read: {}", path, why), path);
+  return error(ErrorCode::kInvalid, fmt::format("'{}' cannot be read: {}", path, why));
 }
 
 Result<store::SourceFile> stat_file(const std::string& absolute, std::string shown) {
   struct stat status{};
   if (stat(absolute.c_str(), &status) != 0)
     return errno == ENOENT
-               ? error(ErrorCode::kNotFound, fmt::format("there is no file '{}'", shown), shown)
+               ? error(ErrorCode::kNotFound, fmt::format("there is no file '{}'", shown))
                : unreadable(shown, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return unreadable(shown, "it is not a file");
   return store::SourceFile{std::move(shown), static_cast<uint64_t>(status.st_size),
@@ -68,7 +68,7 @@ Result<std::vector<std::string>> list_directory(const std::string& root) {
   });
   if (files.empty())
     return error(ErrorCode::kNotFound,
-                 fmt::format("the directory '{}' holds no .parquet or .csv files", root), root);
+                 fmt::format("the directory '{}' holds no .parquet or .csv files", root));
   return files;
 }
 
@@ -96,8 +96,7 @@ Result<std::vector<std::string>> expand_glob(Connection& connection, const std::
     if (!is_hidden(file.filename().string()) && !fs::is_directory(file, ignored))
       files.push_back(file.string());
   }
-  if (files.empty())
-    return error(ErrorCode::kNotFound, fmt::format("no file matches '{}'", path), path);
+  if (files.empty()) return error(ErrorCode::kNotFound, fmt::format("no file matches '{}'", path));
   return files;
 }
 
@@ -122,7 +121,7 @@ Result<FoundFiles> find_files(Connection& connection, const std::string& path,
                               const std::string& directory) {
   if (path.find("://") != std::string::npos)
     return error(ErrorCode::kUnsupported,
-                 fmt::format("'{}' is remote; sources are local files in this version", path), path,
+                 fmt::format("'{}' is remote; sources are local files in this version", path), {},
                  "copy the files beside the repository, or mount them");
   std::string absolute = absolute_path(path, directory);
   std::vector<std::string> names;
@@ -140,7 +139,7 @@ Result<FoundFiles> find_files(Connection& connection, const std::string& path,
   size_t csv_files = static_cast<size_t>(std::count_if(names.begin(), names.end(), is_csv));
   if (csv_files != 0 && csv_files != names.size())
     return error(ErrorCode::kInvalid,
-                 fmt::format("'{}' matches CSV files and others, wanted one format", path), path,
+                 fmt::format("'{}' matches CSV files and others, wanted one format", path), {},
                  "narrow the path, as '*.parquet'");
   found.format = csv_files != 0 ? model::FileFormat::kCsv : model::FileFormat::kParquet;
   std::string prefix = path.starts_with('/') || directory.empty() ? "" : directory + "/";
