@@ -11,8 +11,8 @@ namespace asof::cli {
 namespace {
 
 struct GetOptions {
-  std::vector<std::string> words;     // SERVICE key=value …
-  std::vector<std::string> features;  // instead of a service
+  std::vector<std::string> words;  // SERVICE key=value …
+  std::string features;            // instead of a service
   bool status = false;
   bool full_names = false;
 };
@@ -47,7 +47,7 @@ Result<serve::Entities> entities_of(const std::vector<KeyArgument>& arguments,
     }
     values[*column].push_back(std::move(*value));
   }
-  size_t entities = keys.empty() ? 1 : 0;
+  size_t entities = 1;
   for (const auto& column : values) entities = std::max(entities, column.size());
   serve::Entities out;
   out.reset(keys, entities);
@@ -111,7 +111,7 @@ void print_statuses(Output& out, const serve::ReadPlan& plan, const serve::ReadR
 
 Result<int> get(Session& session, const GetOptions& options) {
   client::ReadRequest request;
-  request.features = options.features;
+  request.features = split_names(options.features);
   if (options.full_names) request.naming = plan::Naming::kFull;
   std::vector<KeyArgument> arguments;
   for (const std::string& word : options.words) {
@@ -155,11 +155,8 @@ void add_options(CLI::App& command, const std::shared_ptr<GetOptions>& options) 
   command.add_option(
       "SERVICE key=value", options->words,
       "The service, then the join keys of one entity; a key given again begins the next one");
-  command
-      .add_option("--features", options->features,
-                  "Instead of a service: view:feature, a whole view, or a bare name")
-      ->delimiter(',')
-      ->expected(1);
+  command.add_option("--features", options->features,
+                     "Instead of a service: view:feature, a whole view, or a bare name; a,b,…");
   command.add_flag("--status", options->status,
                    "Show why a value is what it is, its event time and age");
   command.add_flag("--full-feature-names", options->full_names, "Call every feature view__feature");

@@ -108,6 +108,26 @@ std::string format_count(uint64_t count) {
   return digits;
 }
 
+std::string format_bytes(uint64_t bytes) {
+  const auto count = static_cast<double>(bytes);
+  if (count >= 1e9) return fmt::format("{:.1f} GB", count / 1e9);
+  if (count >= 1e6) return fmt::format("{:.0f} MB", count / 1e6);
+  return fmt::format("{:.0f} kB", count / 1e3);
+}
+
+std::vector<std::string> split_names(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    std::string_view name = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (!name.empty()) names.emplace_back(name);
+  }
+  return names;
+}
+
 std::string format_seconds(double seconds) {
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
   if (seconds < 120) return fmt::format("{:.1f} s", seconds);

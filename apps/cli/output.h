@@ -57,11 +57,14 @@ class Output {
 
 Json to_json(const Error& error);
 
-// Readable numbers: "12,034", "1.2 s", "340 ms", "3.4 %", "2 h".
+// Readable numbers: "12,034", "1.2 s", "340 ms", "48 MB", "3.4 %", "2 h".
 std::string format_count(uint64_t count);
+std::string format_bytes(uint64_t bytes);
 std::string format_seconds(double seconds);
 std::string format_percent(uint64_t part, uint64_t whole);
 std::string format_age(double hours);
+// The words of a list written as "a,b, c".
+std::vector<std::string> split_names(std::string_view text);
 // "1 row", "2 rows".
 std::string plural(uint64_t count, std::string_view noun);
 

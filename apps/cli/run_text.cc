@@ -7,7 +7,6 @@
 
 #include "apps/cli/command.h"
 #include "asof/base/nearest.h"
-#include "asof/store/engine_options.h"
 
 namespace asof::cli {
 namespace {
@@ -102,7 +101,7 @@ Result<int> show_run(client::Project& project, Output& out, const std::string& i
     for (const std::string& file : run.unreadable) line("unreadable", file);
     for (const std::string& note : run.notes) line("note", note);
     line("seconds", fmt::format("{:.3f}", run.seconds));
-    line("peak memory", store::format_byte_count(unsigned_of(run.peak_memory_bytes)));
+    line("peak memory", format_bytes(unsigned_of(run.peak_memory_bytes)));
     line("error", run.error);
     out.print(table);
     return kDone;
@@ -123,7 +122,7 @@ std::string run_summary(const store::Run& run) {
   if (run.rows_deferred > 0)
     out += fmt::format(", {} deferred", format_count(unsigned_of(run.rows_deferred)));
   out += fmt::format(" ({}, {} peak)", format_seconds(run.seconds),
-                     store::format_byte_count(unsigned_of(run.peak_memory_bytes)));
+                     format_bytes(unsigned_of(run.peak_memory_bytes)));
   for (const auto& [reason, rows] : run.rejected) {
     out += fmt::format("\n    rejected: {} ({})", reason, plural(unsigned_of(rows), "row"));
   }

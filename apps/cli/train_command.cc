@@ -4,14 +4,12 @@
 #include <memory>
 
 #include "apps/cli/command.h"
-#include "asof/store/engine_options.h"
 
 namespace asof::cli {
 namespace {
 
 struct TrainOptions {
-  std::string labels, service, time_column, timezone, output, as_of, at;
-  std::vector<std::string> features;
+  std::string labels, service, time_column, timezone, output, as_of, at, features;
   bool status = false, explain = false, all_entities = false;
   size_t preview_rows = 10;
 };
@@ -20,7 +18,7 @@ Result<training::TrainingSpec> spec_of(const TrainOptions& options, Timestamp no
   training::TrainingSpec spec;
   spec.labels = options.labels;
   spec.service = options.service;
-  spec.features = options.features;
+  spec.features = split_names(options.features);
   spec.time_column = options.time_column;
   spec.timezone = options.timezone;
   spec.with_status = options.status;
@@ -143,7 +141,7 @@ void print_report(Output& out, const training::TrainingReport& report,
   out.print(fmt::format("{} x {} in {}: read {} as of {}, {} peak memory",
                         plural(report.rows, "row"), plural(report.columns.size(), "feature"),
                         format_seconds(report.seconds), plural(read, "feature row"),
-                        report.time_column, store::format_byte_count(report.peak_memory_bytes)));
+                        report.time_column, format_bytes(report.peak_memory_bytes)));
   for (const std::string& notice : report.notices) out.note("note: " + notice);
   if (!options.output.empty()) out.print(fmt::format("Wrote {}.", options.output));
 }
@@ -161,7 +159,7 @@ void print_explanation(Output& out, const training::Explanation& explanation) {
     TextTable table;
     table.rows = {
         {"  source", fmt::format("{} ({}, {}, {})", view.source, plural(view.files, "file"),
-                                 store::format_byte_count(view.bytes), rows)},
+                                 format_bytes(view.bytes), rows)},
         {"  keys", fmt::format("{}", fmt::join(view.keys, ", "))},
         {"  time", view.time_rule},
         {"  columns", fmt::format("{}", fmt::join(view.columns, ", "))}};
@@ -233,11 +231,8 @@ void add_train_command(Commands& commands) {
   command->add_option("--labels", options->labels,
                       "Rows to join: a Parquet or CSV file, a glob, or a SELECT");
   command->add_option("--service,-s", options->service, "The features of this service");
-  command
-      ->add_option("--features,-f", options->features,
-                   "Or these: view:feature, a whole view, a bare name; a,b,…")
-      ->delimiter(',')
-      ->expected(1);
+  command->add_option("--features,-f", options->features,
+                      "Or these: view:feature, a whole view, a bare name; a,b,…");
   command
       ->add_option("--time", options->time_column,
                    "The labels' time column (default event_timestamp, else the only one)")

@@ -38,7 +38,7 @@ step() { printf '\n== %s\n' "$1"; }
 # Shows a command and runs it. What it says beside its results is left out only where it repeats that the clock is set.
 run() {
   printf '\n$ %s\n' "$*"
-  { "$@" 2>&1 1>&3 | { grep -v '^clock set to ' || true; } >&2; } 3>&1
+  "$@" 2>&1 | sed '/^clock set to /d'
 }
 # Waits until a command succeeds: a server takes a moment to start.
 wait_for() {

@@ -34,7 +34,7 @@ class Fraud(repository.Repository):
     def test_agrees_with_a_join_written_by_hand(self):
         rows = self.train()
         by_hand = self.sql(
-            """SELECT customer_id, s.purchase_count_30d, s.avg_order_value, t.txn_amount_zscore, t.merchant_risk_score
+            """SELECT l.customer_id, s.purchase_count_30d, s.avg_order_value, t.txn_amount_zscore, t.merchant_risk_score
                FROM 'data/labels.parquet' l
                LEFT JOIN LATERAL (SELECT * FROM 'data/customer_stats.parquet' c
                                   WHERE c.customer_id = l.customer_id AND greatest(event_timestamp, created) <= l.event_timestamp
