@@ -264,7 +264,7 @@ TEST_F(ConnectionTest, SurvivesClientsThatVanish) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   for (int i = 0; i < 50; ++i) {
     Client client(port());
     client.send(Client::text("GET", kOne) + Client::text("GET", kOne));
@@ -302,7 +302,7 @@ TEST_F(ConnectionTest, AnswersFromStoresThatCompleteElsewhere) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   Client client(port());
   std::string all;
   for (int i = 0; i < 50; ++i) all += Client::text("GET", kOne);
@@ -314,7 +314,7 @@ TEST_F(ConnectionTest, Answers503WhereTheStoreFails) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   store.fail_with(
       error(ErrorCode::kUnavailable, "the server at 127.0.0.1:6379 is gone", {}, "start it"));
   Answer gone = get(kOne);
@@ -332,7 +332,7 @@ TEST_F(ConnectionTest, GivesUpOnAnswersThatTakeTooLong) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   store.hold();
   Client client(port());
   Answer answer = client.get(kOne);
@@ -348,7 +348,7 @@ TEST_F(ConnectionTest, FinishesRequestsUnderWayWhenItStops) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   store.hold();
   Client idle(port()), waiting(port());
   ASSERT_EQ(idle.get("/livez").status, 200);
@@ -384,7 +384,7 @@ TEST_F(ConnectionTest, ServesManyClientsAtOnceWhileTheRegistryChanges) {
   AsyncStore store(*project_.online);
   Parts p = parts();
   p.online = &store;
-  start(p);
+  auto running = start_with(p);
   std::atomic<bool> done{false};
   std::atomic<int> wrong{0};
   std::vector<std::thread> clients;

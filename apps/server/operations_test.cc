@@ -79,7 +79,7 @@ TEST_F(OperationsTest, ShowsOneObjectWithItsLineage) {
                  std::string_view name) -> Result<registry::Lineage> {
     return registry::Lineage{{{"source", std::string(kind)}}, {{"service", std::string(name)}}};
   };
-  start(p);
+  auto running = start_with(p);
   json view = json::parse(get("/v1/registry/views/user_segment").body);
   EXPECT_EQ(view["name"], "user_segment");
   EXPECT_EQ(view["revision"], 1);
@@ -131,7 +131,7 @@ TEST_F(OperationsTest, ShowsStatusAsItIsAsked) {
     view.last_run = serve::testing::at("2026-05-07T12:00:00Z");
     return std::vector<materialize::ViewStatus>{view};
   };
-  start(p);
+  auto running = start_with(p);
   json view = json::parse(get("/v1/status?max_age=2h&coverage=true").body)["views"][0];
   EXPECT_EQ(view["feature_view"], "user_segment");
   EXPECT_EQ(view["status"], "fresh");
@@ -161,7 +161,7 @@ TEST_F(OperationsTest, MaterializesARangeAndAnswersAtItsEnd) {
     run.state = store::RunState::kSucceeded;
     return std::vector<store::Run>{run};
   };
-  start(p);
+  auto running = start_with(p);
   Answer answer = post(
       "/materialize",
       R"({"start_ts":"2026-05-01T00:00:00","end_ts":"2026-05-02T00:00:00Z","feature_views":["user_segment"],
@@ -189,7 +189,7 @@ TEST_F(OperationsTest, RunsOneMaterializationAtATime) {
     return std::vector<store::Run>{};
   };
   config_.limits.answer_ms = 100;  // which does not count here
-  start(p);
+  auto running = start_with(p);
   Client first(server_->port());
   first.send(
       Client::text("POST", "/materialize-incremental", "Content-Type: application/json\r\n", "{}"));
@@ -209,7 +209,7 @@ TEST_F(OperationsTest, AcceptsAsyncRuns) {
     gate.pass();
     return std::vector<store::Run>{};
   };
-  start(p);
+  auto running = start_with(p);
   Answer answer = post("/materialize-incremental?async=true", R"({"feature_views":["weather"]})");
   EXPECT_EQ(answer.status, 202);
   EXPECT_EQ(answer.body, R"({"status":"accepted","feature_views":["weather"]})");
@@ -225,7 +225,7 @@ TEST_F(OperationsTest, TellsWhichViewsFailed) {
     run.error = "no such file";
     return std::vector<store::Run>{run};
   };
-  start(p);
+  auto running = start_with(p);
   Answer answer = post("/materialize-incremental", "{}");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(json::parse(answer.body)["error"]["details"][0]["message"], "no such file");
@@ -236,7 +236,7 @@ TEST_F(OperationsTest, RefusesMaterializeRequestsThatMakeNoSense) {
   p.materialize = [&](const materialize::MaterializeSpec&) -> Result<std::vector<store::Run>> {
     return std::vector<store::Run>{};
   };
-  start(p);
+  auto running = start_with(p);
   const std::string range = R"("start_ts":"2026-05-01T00:00:00Z","end_ts":"2026-05-02T00:00:00Z")";
   for (auto [body, status] : std::vector<std::pair<std::string, int>>{
            {"", 400},
@@ -372,7 +372,7 @@ TEST_F(OperationsTest, RefusesReadsOfViewsThatTheStoreLost) {
     std::lock_guard lock(mutex);
     return lost;
   };
-  start(p);
+  auto running = start_with(p);
   const std::string concerned = "/v1/services/recommender/features?user_id=8a2f";
   EXPECT_EQ(get(concerned).status, 200);
   {
@@ -401,7 +401,7 @@ TEST_F(OperationsTest, KnowsOfLossesBeforeItsFirstAnswer) {
     return std::map<std::string, std::string>{{"user_segment", "the store is another project's"}};
   };
   config_.check_ms = 3'600'000;
-  start(p);
+  auto running = start_with(p);
   EXPECT_EQ(get("/v1/services/recommender/features?user_id=8a2f").status, 503);
 }
 
@@ -410,7 +410,7 @@ TEST_F(OperationsTest, IsNotReadyWhileTheStoreIsAway) {
   p.check_marker = [&](const plan::Snapshot&) -> Result<std::map<std::string, std::string>> {
     return error(ErrorCode::kUnavailable, "127.0.0.1:6379 does not answer");
   };
-  start(p);
+  auto running = start_with(p);
   Answer ready = get("/readyz");
   EXPECT_EQ(ready.status, 503);
   EXPECT_EQ(json::parse(ready.body)["online_store"]["why"], "127.0.0.1:6379 does not answer");
@@ -425,7 +425,7 @@ TEST_F(OperationsTest, WaitsForItsInitialLoad) {
                   {{{Value("8a2f")}, serve::testing::at("2026-05-07T00:00:00Z"), {Value(0.5)}}});
     return {};
   };
-  start(p);
+  auto running = start_with(p);
   gate.wait_for_one();
   EXPECT_EQ(get("/readyz").status, 503);
   EXPECT_EQ(code_of(get("/v1/services/mixed/features?user_id=8a2f")), "unavailable");
@@ -443,7 +443,7 @@ TEST_F(OperationsTest, SaysWhyItsInitialLoadFailed) {
   p.initial_load = [&]() -> Result<void> {
     return error(ErrorCode::kNotFound, "data/users.parquet is not there");
   };
-  start(p);
+  auto running = start_with(p);
   Answer answer = poll(
       "/readyz", [](const Answer& a) { return a.body.find("users.parquet") != std::string::npos; });
   EXPECT_EQ(answer.status, 503);

@@ -36,9 +36,21 @@ class RunningServer : public ::testing::Test {
     return parts;
   }
 
-  void start() { start(parts()); }
-  void start(Parts parts) {
+  // Ends the server before what its callbacks refer to.
+  struct Running {
+    std::unique_ptr<Server>& server;
+    ~Running() { server.reset(); }
+  };
+  [[nodiscard]] Running start_with(Parts parts) {
     auto started = Server::start(config_, std::move(parts));
+    EXPECT_TRUE(started.has_value()) << started.error().text();
+    ASOF_CHECK(started.has_value());
+    server_ = std::move(started).value();
+    return {server_};
+  }
+  // For tests whose server needs nothing but the project.
+  void start() {
+    auto started = Server::start(config_, parts());
     ASSERT_TRUE(started.has_value()) << started.error().text();
     server_ = std::move(started).value();
   }
