@@ -15,6 +15,10 @@ BENCH ?=
 PROGRAM := build/release/bin/asof
 LIBRARY := third_party/duckdb/lib/libduckdb.so
 
+# Compilations are shared between checkouts of the same code in different folders.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 setup:  ## install the system packages and the pinned parts that a build needs
 	tools/setup.sh
 
