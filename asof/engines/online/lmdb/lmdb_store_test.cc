@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "asof/codec/format_page.h"
 #include "asof/engines/online/lmdb/internal/lmdb_store.h"
 #include "asof/engines/online/lmdb/internal/row_key.h"
 #include "asof/store/testing/online_store_contract.h"
@@ -344,6 +345,48 @@ TEST(LmdbStore, SaysWhenTooManyReadAtOnce) {
   EXPECT_NE(failure->hint.find("max_readers"), std::string::npos);
   readers.clear();
   EXPECT_TRUE((*environment)->begin_read());
+}
+
+TEST(LmdbStore, IsAsItsPageSays) {
+  std::map<std::string, std::string> page = codec::read_golden_bytes("docs/formats/lmdb.md");
+  ASSERT_EQ(page.size(), 4u);
+  std::string place = make_folder();
+  auto store = open_at(place);
+  ASSERT_TRUE(store) << store.error().text();
+  Slot slot{7, 2, "view", make_slot(1).layout};
+  std::string row = make_row(slot, 1, 1), long_key = user_key(std::string(600, 'k'));
+  ASSERT_TRUE(write_rows(**store, user_table(), slot, {{user_key("8a2f"), row}, {long_key, row}}));
+  ASSERT_TRUE((*store)->write_mark("identity", "f00d"));
+  auto environment = Environment::open(settings_at(place).environment);
+  ASSERT_TRUE(environment);
+  auto reader = (*environment)->begin_read();
+  ASSERT_TRUE(reader);
+  auto value_of = [&](const std::string& what) {
+    std::string key = from_hex(page.at(what)).value_or("");
+    MDB_val stored = to_value(key), value;
+    int code = mdb_cursor_get(reader->cursor(), &stored, &value, MDB_SET);
+    EXPECT_EQ(code, 0) << what;
+    return code == 0 ? std::string(to_view(value)) : std::string();
+  };
+  auto named = [](std::string_view name, std::string_view value) {
+    std::string out;
+    append_big_endian(out, static_cast<uint32_t>(name.size()));
+    return out.append(name).append(value);
+  };
+  EXPECT_EQ(value_of("row of `user_id` `8a2f`"), row);
+  EXPECT_EQ(value_of("row of `user_id` of 600 × `k`"), named(long_key, row));
+  EXPECT_EQ(value_of("format"), named(std::string("\0", 1), "asof-lmdb\x01"));
+  EXPECT_EQ(value_of("mark `identity`"), named(std::string("shop\0identity", 13), "f00d"));
+}
+
+TEST(LmdbStore, IsDocumented) {
+  std::ifstream file("docs/online-stores.md");
+  std::string page((std::istreambuf_iterator<char>(file)), {});
+  for (const store::EngineOption& option : engine().options) {
+    std::string line = "| `" + std::string(option.name) + "` | " +
+                       std::string(option.default_value) + " | " + std::string(option.doc) + " |";
+    EXPECT_NE(page.find(line), std::string::npos) << line;
+  }
 }
 
 }  // namespace

@@ -228,6 +228,16 @@ TEST(SqliteStore, IsAsItsPageSays) {
   sqlite3_close(database);
 }
 
+TEST(SqliteStore, IsDocumented) {
+  std::ifstream file("docs/online-stores.md");
+  std::string page((std::istreambuf_iterator<char>(file)), {});
+  for (const store::EngineOption& option : engine().options) {
+    std::string line = "| `" + std::string(option.name) + "` | " +
+                       std::string(option.default_value) + " | " + std::string(option.doc) + " |";
+    EXPECT_NE(page.find(line), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, OnlineStoreContract, ::testing::Values(sqlite_harness()),
