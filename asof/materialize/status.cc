@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "asof/materialize/internal/last_run.h"
 #include "asof/materialize/materializer.h"
 #include "asof/materialize/schedule.h"
 
@@ -199,10 +200,10 @@ Result<std::vector<ViewStatus>> read_status(store::Catalog& catalog, store::Onli
         status.age_hours = hours(between(*state->last_run_finished, now));
       if (state->newest_event) status.event_age_hours = hours(between(*state->newest_event, now));
     }
-    ASOF_TRY_ASSIGN(const auto runs, store::read_runs(catalog, snapshot.project, view.name, 1));
-    if (!runs.empty()) {
-      status.last_run = runs.front().started;
-      status.last_run_state = store::to_string(runs.front().state);
+    ASOF_TRY_ASSIGN(const auto last, internal::read_last_run(catalog, snapshot.project, view.name));
+    if (last) {
+      status.last_run = last->started;
+      status.last_run_state = store::to_string(last->state);
     }
     status.next_run =
         next_run_of(view, state == nullptr ? std::nullopt : state->last_run_started, now);

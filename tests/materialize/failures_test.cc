@@ -258,30 +258,6 @@ TEST(Failures, AnIncrementReadsAgainWhatItDidNotFinish) {
   EXPECT_EQ(world.state().serving.rows, 3);
 }
 
-TEST(KilledRuns, AreBuriedByTheNextOne) {
-  World world;
-  world.add_file("a.parquet", {row("ann", 1, 10)});
-  world.run_one();
-  store::Run dead;
-  dead.id = *store::next_run_id(world.catalog, kProject);
-  dead.view = kView;
-  dead.process = 424242;
-  dead.generation = 1;
-  const store::RecordWrite write = store::to_record(dead);
-  ASSERT_TRUE(world.catalog.write_records(kProject, std::span(&write, 1)));
-  // It had written a row that the ledger knows nothing of.
-  store::ViewState state = world.state();
-  state.serving.rows = 7;
-  const store::RecordWrite wrong = store::to_record(state);
-  ASSERT_TRUE(world.catalog.write_records(kProject, std::span(&wrong, 1)));
-  EXPECT_EQ(world.run_one().state, store::RunState::kSucceeded);
-  const auto runs = *store::read_runs(world.catalog, kProject, kView, 10);
-  ASSERT_THAT(runs, SizeIs(3));
-  EXPECT_EQ(runs[1].state, store::RunState::kFailed);
-  EXPECT_THAT(runs[1].error, HasSubstr("process 424242 died"));
-  EXPECT_EQ(world.state().serving.rows, 1);
-}
-
 TEST(ConcurrentRuns, OfOneViewAreRefusedWithoutAnEntry) {
   World world;
   world.add_file("a.parquet", {row("ann", 1, 10)});

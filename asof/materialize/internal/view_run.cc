@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "asof/base/check.h"
 #include "asof/materialize/internal/file_times.h"
+#include "asof/materialize/internal/last_run.h"
 #include "asof/materialize/internal/marker.h"
 #include "asof/materialize/internal/process_memory.h"
 
@@ -91,12 +93,10 @@ Result<store::Run> ViewRun::execute() {
 }
 
 Result<store::Run> ViewRun::refuse() {
-  ASOF_TRY_ASSIGN(const auto runs,
-                  store::read_runs(context_.catalog, context_.project, run_.view, 1));
+  ASOF_TRY_ASSIGN(const auto last, read_last_run(context_.catalog, context_.project, run_.view));
   std::string since;
-  if (!runs.empty() && runs.front().state == store::RunState::kRunning)
-    since = fmt::format(" (since {}, process {})", to_string(runs.front().started),
-                        runs.front().process);
+  if (last && last->state == store::RunState::kRunning)
+    since = fmt::format(" (since {}, process {})", to_string(last->started), last->process);
   run_.state = store::RunState::kFailed;
   run_.finished = run_.started;
   run_.error = fmt::format("another process is running it{}", since);
@@ -116,25 +116,24 @@ Result<void> ViewRun::begin() {
   view_ = snapshot_->definitions.find_view(run_.view);
   if (view_ != nullptr) source_ = snapshot_->definitions.find_source(view_->source);
   ASOF_TRY_ASSIGN(run_.id, store::next_run_id(context_.catalog, context_.project));
-  const store::RecordWrite write = store::to_record(run_);
-  return context_.catalog.write_records(context_.project, std::span(&write, 1));
+  const std::array<store::RecordWrite, 2> writes = {store::to_record(run_), last_run_record(run_)};
+  return context_.catalog.write_records(context_.project, writes);
 }
 
 // A run that the ledger calls running, while its lease is free, was killed.
 Result<void> ViewRun::bury_dead_run() {
-  ASOF_TRY_ASSIGN(auto runs, store::read_runs(context_.catalog, context_.project, run_.view, 1));
-  if (runs.empty()) return {};
-  store::Run& last = runs.front();
-  if (last.state == store::RunState::kRunning) {
-    last.state = store::RunState::kFailed;
-    last.error = last.process == run_.process
-                     ? "it was never finished"
-                     : fmt::format("process {} died before it was finished", last.process);
-    const store::RecordWrite write = store::to_record(last);
+  ASOF_TRY_ASSIGN(auto last, read_last_run(context_.catalog, context_.project, run_.view));
+  if (!last) return {};
+  if (last->state == store::RunState::kRunning) {
+    last->state = store::RunState::kFailed;
+    last->error = last->process == run_.process
+                      ? "it was never finished"
+                      : fmt::format("process {} died before it was finished", last->process);
+    const store::RecordWrite write = store::to_record(*last);
     ASOF_TRY(context_.catalog.write_records(context_.project, std::span(&write, 1)));
   }
-  counts_in_doubt_ = last.state == store::RunState::kFailed && last.generation != 0;
-  counts_in_doubt_generation_ = last.generation;
+  counts_in_doubt_ = last->state == store::RunState::kFailed && last->generation != 0;
+  counts_in_doubt_generation_ = last->generation;
   return {};
 }
 
