@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "asof/base/log.h"
 #include "tests/cases/path.h"
 #include "tests/cases/paths/paths.h"
 
@@ -54,6 +55,7 @@ bool register_cases(const std::vector<CasePath>& paths) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  asof::set_log_level(asof::LogLevel::kError);
   if (!asof::cases::register_cases(asof::cases::all_paths())) return 1;
   return RUN_ALL_TESTS();
 }

@@ -60,6 +60,8 @@ struct CasePath {
   std::string name;  // "oracle", "online_lmdb"
   // Why the path cannot run the case; nullopt where it can.
   std::function<std::optional<std::string>(const Case&)> refuses;
+  // What this machine lacks for the path: a program, a server. Empty = never anything.
+  std::function<std::optional<std::string>()> lacks;
   // `directory` is empty and the session's own; the case's files stand below it.
   std::function<Result<std::unique_ptr<Session>>(const std::filesystem::path& directory)> open;
 };
@@ -81,7 +83,8 @@ bool has_step(const Case& a_case) {
 std::optional<std::string> refuse_without_training(const Case& a_case);
 std::optional<std::string> refuse_without_online(const Case& a_case);
 
-// Runs the case on the path, with gtest failures at the case's lines.
+// Runs the case on the path, with gtest failures at the case's lines. Where something is lacking it
+// skips, or with ASOF_REQUIRE_ALL_PARTS=1 fails.
 void run_case(const CasePath& path, const Case& a_case);
 
 }  // namespace asof::cases

@@ -343,6 +343,11 @@ std::optional<std::string> refuse_without_online(const Case& a_case) {
 
 void run_case(const CasePath& path, const Case& a_case) {
   if (const auto why = path.refuses(a_case)) GTEST_SKIP() << *why;
+  if (const auto missing = path.lacks ? path.lacks() : std::nullopt) {
+    const char* required = std::getenv("ASOF_REQUIRE_ALL_PARTS");
+    if (required != nullptr && std::string_view(required) == "1") FAIL() << *missing;
+    GTEST_SKIP() << *missing;
+  }
   Runner(path, a_case).run();
 }
 

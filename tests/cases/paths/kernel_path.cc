@@ -1,8 +1,8 @@
 // Training as users run it: training::train with the DuckDB engine on Parquet files, the result
 // read back from the file that it wrote.
-#include "asof/engines/offline/duckdb/duckdb_store.h"
 #include "asof/training/training.h"
 #include "tests/cases/duck.h"
+#include "tests/cases/paths/online_session.h"
 #include "tests/cases/paths/paths.h"
 #include "tests/cases/training_file.h"
 
@@ -16,7 +16,7 @@ class KernelSession final : public Session {
       : offline_(std::move(offline)), duck_(std::move(duck)), directory_(std::move(directory)) {}
 
   Result<void> define(const model::Definitions& definitions, const std::string&) override {
-    snapshot_.project = "cases";
+    snapshot_.project = kProject;
     snapshot_.revision = 1;
     snapshot_.definitions = definitions;
     return {};
@@ -53,11 +53,7 @@ CasePath kernel_path() {
   path.name = "kernel";
   path.refuses = refuse_without_training;
   path.open = [](const std::filesystem::path& directory) -> Result<std::unique_ptr<Session>> {
-    store::EngineAddress address;
-    address.scheme = "duckdb";
-    address.project = "cases";
-    address.directory = directory.string();
-    ASOF_TRY_ASSIGN(auto offline, engines::offline::duckdb::engine().open(address));
+    ASOF_TRY_ASSIGN(auto offline, open_offline(directory));
     ASOF_TRY_ASSIGN(Duck duck, Duck::open());
     return std::unique_ptr<Session>(
         std::make_unique<KernelSession>(std::move(offline), std::move(duck), directory));

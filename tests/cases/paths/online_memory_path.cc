@@ -5,10 +5,9 @@
 namespace asof::cases {
 
 CasePath online_memory_path() {
-  return online_path(
-      "memory", [](const std::filesystem::path&) -> Result<std::unique_ptr<store::OnlineStore>> {
-        return engines::online::memory::make_store();
-      });
+  return online_path("memory", [](const std::filesystem::path&) -> Result<OpenedOnline> {
+    return OpenedOnline{nullptr, engines::online::memory::make_store()};
+  });
 }
 
 }  // namespace asof::cases

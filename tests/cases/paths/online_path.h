@@ -6,8 +6,13 @@
 
 namespace asof::cases {
 
-using OpenOnline =
-    std::function<Result<std::unique_ptr<store::OnlineStore>>(const std::filesystem::path&)>;
+// A store, and what it needs for as long as it lives: a server.
+struct OpenedOnline {
+  std::shared_ptr<void> server;
+  std::unique_ptr<store::OnlineStore> store;
+};
+
+using OpenOnline = std::function<Result<OpenedOnline>(const std::filesystem::path& directory)>;
 
 // Named online_<name>.
 CasePath online_path(std::string name, OpenOnline open_online);

@@ -1,17 +1,19 @@
 #include "asof/engines/online/sqlite/sqlite_store.h"
 #include "tests/cases/paths/online_path.h"
+#include "tests/cases/paths/online_session.h"
 #include "tests/cases/paths/paths.h"
 
 namespace asof::cases {
 
 CasePath online_sqlite_path() {
-  return online_path("sqlite", [](const std::filesystem::path& directory) {
+  return online_path("sqlite", [](const std::filesystem::path& directory) -> Result<OpenedOnline> {
     store::EngineAddress address;
     address.scheme = "sqlite";
     address.location = "online.db";
-    address.project = "cases";
+    address.project = kProject;
     address.directory = directory.string();
-    return engines::online::sqlite::engine().open(address);
+    ASOF_TRY_ASSIGN(auto store, engines::online::sqlite::engine().open(address));
+    return OpenedOnline{nullptr, std::move(store)};
   });
 }
 
