@@ -47,6 +47,19 @@ TEST(Generations, TheFirstRunLoadsTheNewestRowOfEachKey) {
   EXPECT_EQ(state.last_run_started, at_hour(1000));
 }
 
+TEST(Generations, ProgressCountsUp) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 10), row("bob", 2, 20), row("bob", 3, 30)});
+  std::vector<materialize::RunProgress> seen;
+  auto runs = world.materializer().run(
+      kProject, {}, [&](const materialize::RunProgress& progress) { seen.push_back(progress); });
+  ASSERT_TRUE(runs);
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.front().rows_read, 3u);
+  EXPECT_EQ(seen.back().rows_written, 2u);
+  EXPECT_EQ(seen.back().rows_expected, 3u);
+}
+
 TEST(Generations, AFullRunCarriesCorrectionsAndDeletionsOnline) {
   World world;
   world.add_file("a.parquet", {row("ann", 3, 30), row("bob", 2, 20)});
