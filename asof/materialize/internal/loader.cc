@@ -40,21 +40,22 @@ Result<store::ScanCounts> Loader::scan_pass(const store::ScanSpec& spec, kernel:
 Result<void> Loader::write_pass(const kernel::NewestRows& pass) {
   std::vector<store::KeyRow> rows;
   Result<void> outcome;
-  pass.for_each_chunk(kRowsPerWrite,
-                      [&](std::span<const std::pair<std::string_view, std::string_view>> chunk) {
-                        rows.clear();
-                        for (const auto& [key, row] : chunk) rows.push_back({key, row});
-                        auto counts = context_.online.write(task_.table, task_.slot, rows);
-                        if (!counts) {
-                          outcome = std::move(counts).error();
-                          return false;
-                        }
-                        written_.inserted += counts->inserted;
-                        written_.replaced += counts->replaced;
-                        written_.kept += counts->kept;
-                        if (progress_) progress_(rows_read_, written_.inserted + written_.replaced);
-                        return true;
-                      });
+  const uint64_t rows_in_pass = pass.counts().rows;
+  pass.for_each_chunk(
+      kRowsPerWrite, [&](std::span<const std::pair<std::string_view, std::string_view>> chunk) {
+        rows.clear();
+        for (const auto& [key, row] : chunk) rows.push_back({key, row});
+        auto counts = context_.online.write(task_.table, task_.slot, rows);
+        if (!counts) {
+          outcome = std::move(counts).error();
+          return false;
+        }
+        written_.inserted += counts->inserted;
+        written_.replaced += counts->replaced;
+        written_.kept += counts->kept;
+        if (progress_) progress_(rows_read_ + rows_in_pass, written_.inserted + written_.replaced);
+        return true;
+      });
   return outcome;
 }
 
