@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "asof/model/definitions_json.h"
 #include "asof/training/training.h"
 
@@ -7,7 +11,50 @@ namespace asof::training {
 
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr std::string_view kPrefix = "asof.";
+
+std::string shown(const Json& value) {
+  if (value.is_null()) return "none";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// Lists of objects with names, or of one-key maps, are compared by name: their order is told apart from their content.
+std::map<std::string, Json> by_name(const Json& value) {
+  std::map<std::string, Json> out;
+  if (value.is_object()) {
+    for (const auto& [key, member] : value.items()) out.emplace(key, member);
+  } else if (value.is_array()) {
+    for (const Json& element : value)
+      if (element.is_object() && element.contains("name"))
+        out.emplace(element["name"].get<std::string>(), element);
+  }
+  return out;
+}
+
+// One line for each property that differs: "features.clicks.type int64 -> float64".
+void compare_properties(const std::string& path, const Json& recorded, const Json& now,
+                        std::vector<std::string>& lines) {
+  if (recorded == now) return;
+  if (recorded.is_object() && now.is_null()) return lines.push_back(path + " was removed");
+  if (recorded.is_null() && now.is_object()) return lines.push_back(path + " was added");
+  const std::map<std::string, Json> before = by_name(recorded), after = by_name(now);
+  const size_t told = lines.size();
+  std::set<std::string> names;
+  for (const auto& [name, value] : before) names.insert(name);
+  for (const auto& [name, value] : after) names.insert(name);
+  auto member = [](const std::map<std::string, Json>& members, const std::string& name) {
+    auto found = members.find(name);
+    return found == members.end() ? Json() : found->second;
+  };
+  for (const std::string& name : names)
+    compare_properties(path.empty() ? name : path + "." + name, member(before, name),
+                       member(after, name), lines);
+  if (lines.size() != told) return;
+  lines.push_back(before.empty() ? fmt::format("{} {} -> {}", path, shown(recorded), shown(now))
+                                 : path + " in another order");
+}
 
 // What became of each object that the training set stood on.
 template <typename Object>
@@ -19,9 +66,13 @@ void compare(const char* kind, const std::vector<Object>& recorded,
       if (candidate.name == object.name) now = &candidate;
     if (now == nullptr) {
       moved.push_back(fmt::format("{} {} was removed", kind, object.name));
-    } else if (model::hash_of(*now) != model::hash_of(object)) {
-      moved.push_back(fmt::format("{} {} has changed", kind, object.name));
+      continue;
     }
+    std::vector<std::string> lines;
+    compare_properties("", Json::parse(model::to_json(object)), Json::parse(model::to_json(*now)),
+                       lines);
+    for (const std::string& line : lines)
+      moved.push_back(fmt::format("{} {}: {}", kind, object.name, line));
   }
 }
 

@@ -94,11 +94,30 @@ void report_columns(const LabelFrame& frame, std::deque<ViewJoin>& joins, size_t
     }
     joins[view].count(report.rows, threads, columns, features);
     report.views.push_back(joins[view].report());
+    if (joins[view].zone_notice()) report.notices.push_back(*joins[view].zone_notice());
     if (auto notice = joins[view].age_notice()) report.notices.push_back(*std::move(notice));
     for (const auto& [reason, rows] : joins[view].report().rejected)
       report.notices.push_back(fmt::format("view {}: {} rows do not count: {}",
                                            joins[view].report().view, rows, reason));
   }
+}
+
+// Among the first labels, the one that most views had a row for.
+std::optional<WorkedRow> work_row(uint64_t labels, const std::deque<ViewJoin>& joins) {
+  constexpr uint64_t kLooked = 1000;
+  std::optional<WorkedRow> best;
+  for (uint64_t at = 0; at < std::min(labels, kLooked); ++at) {
+    WorkedRow row;
+    row.position = static_cast<int64_t>(at);
+    for (const ViewJoin& join : joins) {
+      auto used = join.used(row.position);
+      if (!used) continue;
+      row.label_time = Timestamp{join.label_time_us(row.position)};
+      row.used.push_back(*std::move(used));
+    }
+    if (row.used.size() > (best ? best->used.size() : 0)) best = std::move(row);
+  }
+  return best;
 }
 
 }  // namespace
@@ -114,7 +133,10 @@ Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot&
   internal::LabelIndexes indexes;
   ASOF_TRY_ASSIGN(std::deque<ViewJoin> joins,
                   join_views(offline, snapshot, frame, spec, indexes, progress));
+  if (auto notice = internal::zone_notice("labels", indexes.label_times()))
+    report.notices.push_back(*std::move(notice));
   report_columns(frame, joins, offline.workers(), report);
+  report.worked_row = work_row(report.rows, joins);
   const auto columns = result_columns(frame.selection, joins, spec.with_status);
   if (!spec.output.empty()) {
     ASOF_TRY_ASSIGN(report.manifest, internal::make_manifest(offline, snapshot, frame.selection,

@@ -49,7 +49,21 @@ struct ViewReport {
   uint64_t rows_read = 0;
   std::map<std::string, uint64_t> rejected;  // reason -> rows
   std::optional<Timestamp> newest_event;     // of the winners
+  // Labels given a row that happened, or was known, after their time: 0, or the join is wrong. Counted on the result.
+  uint64_t from_future = 0;
   double seconds = 0;
+};
+
+// One label and the rows that it was given: a proof to look at.
+struct WorkedRow {
+  struct Used {
+    std::string view, role;
+    Timestamp event_time;
+    std::optional<Timestamp> known_time;  // where the source declares one
+  };
+  int64_t position = 0;
+  Timestamp label_time;
+  std::vector<Used> used;
 };
 
 struct TrainingReport {
@@ -62,6 +76,7 @@ struct TrainingReport {
   std::vector<std::vector<std::optional<std::string>>> preview;  // header first
   // What went into the file's metadata, keys begin with "asof.".
   std::map<std::string, std::string> manifest;
+  std::optional<WorkedRow> worked_row;  // the label, among the first, that most views had a row for
   double seconds = 0;
   uint64_t peak_memory_bytes = 0;
 };

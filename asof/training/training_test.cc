@@ -267,7 +267,15 @@ TEST_F(TrainingTest, TheFileSaysWhetherItsDefinitionsHaveMoved) {
   define(changed);
   dataset = inspect_dataset(*offline_, snapshot_, asked.output);
   ASSERT_TRUE(dataset) << dataset.error().text();
-  EXPECT_THAT(dataset->moved, ElementsAre(HasSubstr("view price")));
+  EXPECT_THAT(dataset->moved, ElementsAre("view price: max_age 1d -> 2d"));
+
+  changed = kDefinitions;
+  changed.replace(changed.find("{amount: float64}"), 17, "{amount: float32}, {unit: string}");
+  define(changed);
+  dataset = inspect_dataset(*offline_, snapshot_, asked.output);
+  ASSERT_TRUE(dataset) << dataset.error().text();
+  EXPECT_THAT(dataset->moved, ElementsAre("view price: features.amount.type float64 -> float32",
+                                          "view price: features.unit was added"));
 }
 
 TEST_F(TrainingTest, AFileWithoutManifestIsToldApart) {
@@ -295,6 +303,45 @@ TEST_F(TrainingTest, NeitherServiceNorFeaturesIsAnError) {
   auto report = run(asked);
   ASSERT_FALSE(report);
   EXPECT_THAT(report.error().text(), HasSubstr("nothing says which features are wanted"));
+}
+
+TEST_F(TrainingTest, TellsOfLocalTimesThatHappenedTwiceOrNever) {
+  std::string zoned = kDefinitions;
+  zoned.replace(zoned.find("path: rates.parquet"), 19,
+                "path: rates.parquet, timezone: America/New_York");
+  define(zoned);
+  table("rates.parquet",
+        "VALUES (TIMESTAMP '2025-11-02 01:30', 0.9::DOUBLE), (TIMESTAMP '2025-03-09 02:30', 0.8)",
+        "happened, euro");
+  auto report = run(spec("model"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(report->notices,
+              Contains("source rates: 1 local times happened twice, read as the later; 1 never "
+                       "happened, moved forward by the gap"));
+  EXPECT_THAT(column(*report, "euro"), ElementsAre("0.9", "0.9", "0.9", "0.9"));
+}
+
+TEST_F(TrainingTest, GivesTheSameRowsInTheSameOrderWhateverTheFilesOrder) {
+  auto first = run(spec("model"));
+  ASSERT_TRUE(first) << first.error().text();
+  table("clicks.parquet",
+        "VALUES ('b', TIMESTAMP '2026-05-01 09:00', TIMESTAMP '2026-05-01 09:00', NULL, 'z'),"
+        "('a', TIMESTAMP '2026-05-01 12:00', TIMESTAMP '2026-05-03 00:00', 2::BIGINT, 'y'),"
+        "('a', TIMESTAMP '2026-05-01 10:00', TIMESTAMP '2026-05-01 10:00', 1, 'x')",
+        "user_id, happened, seen, count, place");
+  auto second = run(spec("model"));
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_EQ(first->preview, second->preview);
+}
+
+TEST_F(TrainingTest, RefusesASourceWhoseTimesAreAllOfAnotherUnit) {
+  table("rates.parquet",
+        "VALUES (TIMESTAMP '2026-01-01', make_timestamp(-9000000000000000), 0.9::DOUBLE),"
+        "(TIMESTAMP '2026-01-01', NULL, 0.8)",
+        "event_timestamp, happened, euro");
+  auto report = run(spec("model"));
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().text(), HasSubstr("declare the source's `time_unit`"));
 }
 
 }  // namespace

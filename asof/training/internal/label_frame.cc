@@ -109,7 +109,7 @@ Result<const kernel::LabelIndex*> LabelIndexes::get(const plan::SelectedView& vi
   auto found = indexes_.find(identity);
   if (found != indexes_.end()) return found->second.get();
   kernel::LabelIndex::Builder builder(labels.rows(), view.key_columns, workers);
-  ASOF_TRY(labels.scan(columns, [&](const Batch& batch, size_t worker) {
+  ASOF_TRY_ASSIGN(label_times_, labels.scan(columns, [&](const Batch& batch, size_t worker) {
     builder.add(batch, worker);
     return true;
   }));

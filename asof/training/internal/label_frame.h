@@ -31,8 +31,11 @@ class LabelIndexes {
   // The index of the view's key columns, built on first use. Errors: kInvalid where a label column is of another type.
   Result<const kernel::LabelIndex*> get(const plan::SelectedView& view, store::Labels& labels,
                                         size_t workers);
+  // Local times of the labels, as the last get() met them.
+  const store::ScanCounts& label_times() const { return label_times_; }
 
  private:
+  store::ScanCounts label_times_;
   std::map<std::vector<std::pair<std::string, std::string>>, std::unique_ptr<kernel::LabelIndex>>
       indexes_;
 };

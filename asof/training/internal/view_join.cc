@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include "asof/base/clock.h"
 #include "asof/base/executor.h"
@@ -57,7 +58,7 @@ std::map<std::string, uint64_t> rejections(const kernel::SpineJoinCounts& counts
 // What one part of the labels adds up to.
 struct ViewJoin::Totals {
   explicit Totals(size_t features) : nulls(features) {}
-  uint64_t found = 0, not_found = 0, outside = 0;
+  uint64_t found = 0, not_found = 0, outside = 0, from_future = 0;
   std::vector<uint64_t> nulls;
   std::optional<Timestamp> newest_event;
   std::optional<Duration> youngest_outside;
@@ -66,6 +67,7 @@ struct ViewJoin::Totals {
     found += other.found;
     not_found += other.not_found;
     outside += other.outside;
+    from_future += other.from_future;
     for (size_t i = 0; i < nulls.size(); ++i) nulls[i] += other.nulls[i];
     if (other.newest_event) newest_event = std::max(newest_event, other.newest_event);
     if (other.youngest_outside)
@@ -73,6 +75,18 @@ struct ViewJoin::Totals {
           std::min(youngest_outside.value_or(*other.youngest_outside), *other.youngest_outside);
   }
 };
+
+std::optional<std::string> zone_notice(const std::string& what, const store::ScanCounts& counts) {
+  if (counts.ambiguous_times == 0 && counts.nonexistent_times == 0) return std::nullopt;
+  std::string text = what + ":";
+  if (counts.ambiguous_times != 0)
+    text +=
+        fmt::format(" {} local times happened twice, read as the later", counts.ambiguous_times);
+  if (counts.nonexistent_times != 0)
+    text += fmt::format("{} {} never happened, moved forward by the gap",
+                        counts.ambiguous_times != 0 ? ";" : "", counts.nonexistent_times);
+  return text;
+}
 
 std::string_view to_string(CellStatus status) {
   switch (status) {
@@ -87,6 +101,8 @@ std::string_view to_string(CellStatus status) {
 ViewJoin::ViewJoin(const plan::SelectedView& selected, const kernel::LabelIndex& index,
                    std::optional<model::AsOf> as_of, const model::Source& source, size_t workers)
     : selected_(selected),
+      has_known_time_(!source.known_time.empty()),
+      by_known_(has_known_time_ && as_of.value_or(selected.view->as_of) == model::AsOf::kKnown),
       layout_(std::make_unique<codec::RowLayout>(model::feature_schema(*selected.view))),
       join_(index, join_spec(selected, *layout_, as_of, source), workers) {
   report_.view = selected.view->name;
@@ -103,11 +119,14 @@ Result<void> ViewJoin::run(store::OfflineStore& offline, const model::Definition
   report_.files = inspection->files.size();
   for (const store::SourceFile& file : inspection->files) report_.bytes += file.size;
   std::atomic<uint64_t> rows = 0;
+  std::mutex reporting;
   auto scanned = offline.scan(spec, [&](const Batch& batch, size_t worker) {
     join_.add(batch, worker);
     const uint64_t before = rows.fetch_add(batch.rows);
-    if (progress && before / kRowsBetweenReports != (before + batch.rows) / kRowsBetweenReports)
-      progress(report_.view, before + batch.rows);
+    if (progress && before / kRowsBetweenReports != (before + batch.rows) / kRowsBetweenReports) {
+      std::lock_guard hold(reporting);
+      progress(report_.view, rows.load());
+    }
     return true;
   });
   if (!scanned) return std::move(scanned).error().with_context(context);
@@ -115,9 +134,10 @@ Result<void> ViewJoin::run(store::OfflineStore& offline, const model::Definition
   const kernel::SpineJoinCounts counts = join_.counts();
   report_.rows_read = counts.rows;
   report_.rejected = rejections(counts);
+  zone_notice_ = internal::zone_notice(fmt::format("source {}", spec.source->name), *scanned);
   report_.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
   const uint64_t bad_times = counts.null_event_times + counts.implausible_event_times;
-  if (counts.implausible_event_times != 0 && bad_times == counts.rows)
+  if (counts.rows != 0 && bad_times == counts.rows)
     return error(ErrorCode::kInvalid,
                  fmt::format("{}: all {} rows of source '{}' have an event time outside the years "
                              "1900-2200, or none",
@@ -142,6 +162,21 @@ CellStatus ViewJoin::cell_status(int64_t position, size_t feature) const {
   if (status == CellStatus::kPresent && !row(position).is_present(feature))
     return CellStatus::kNullValue;
   return status;
+}
+
+bool ViewJoin::is_from_future(int64_t position) const {
+  const codec::RowView won = row(position);
+  const int64_t label_us = join_.label_time_us(position);
+  return won.event_time().us > label_us || (by_known_ && won.known_time_us() > label_us);
+}
+
+std::optional<WorkedRow::Used> ViewJoin::used(int64_t position) const {
+  if (row_status(position) != CellStatus::kPresent) return std::nullopt;
+  const codec::RowView won = row(position);
+  WorkedRow::Used used{report_.view, report_.role, won.event_time(), std::nullopt};
+  if (has_known_time_ && won.known_time_us() != kNullTimeUs)
+    used.known_time = Timestamp{won.known_time_us()};
+  return used;
 }
 
 void ViewJoin::emit_value(const codec::RowView& row, size_t feature, store::CellSink& cells) const {
@@ -193,6 +228,7 @@ void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> rep
         continue;
       }
       const codec::RowView won = row(position);
+      sum.from_future += is_from_future(position) ? 1 : 0;
       sum.newest_event = std::max(sum.newest_event, std::optional(won.event_time()));
       if (status == CellStatus::kOutsideMaxAge) {
         ++sum.outside;
@@ -210,6 +246,7 @@ void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> rep
   outside_max_age_ = all.outside;
   youngest_outside_ = all.youngest_outside;
   report_.newest_event = all.newest_event;
+  report_.from_future = all.from_future;
   for (size_t i = 0; i < features.size(); ++i) {
     reports[i]->present = all.found - all.nulls[i];
     reports[i]->null_value = all.nulls[i];

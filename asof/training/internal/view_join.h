@@ -19,6 +19,9 @@ namespace asof::training::internal {
 enum class CellStatus : uint8_t { kPresent, kNullValue, kNotFound, kOutsideMaxAge };
 std::string_view to_string(CellStatus status);
 
+// Rule 1: local times that a zone's clocks showed twice or never; nothing where there are none.
+std::optional<std::string> zone_notice(const std::string& what, const store::ScanCounts& counts);
+
 // Threads: everything const may be called concurrently.
 class ViewJoin {
  public:
@@ -39,20 +42,31 @@ class ViewJoin {
   void count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
              std::span<const size_t> features);
 
+  // The row that counted for the label, told by its times; nothing where none did.
+  std::optional<WorkedRow::Used> used(int64_t position) const;
+  int64_t label_time_us(int64_t position) const { return join_.label_time_us(position); }
+
   const plan::SelectedView& selected() const { return selected_; }
   const ViewReport& report() const { return report_; }
   // Rows found for labels, but all of them too old to count.
   std::optional<std::string> age_notice() const;
+  // Local times of the source that needed a rule.
+  const std::optional<std::string>& zone_notice() const { return zone_notice_; }
 
  private:
   struct Totals;
   codec::RowView row(int64_t position) const { return {*layout_, join_.row_of(position)}; }
   void emit_value(const codec::RowView& row, size_t feature, store::CellSink& cells) const;
 
+  bool is_from_future(int64_t position) const;
+
   const plan::SelectedView& selected_;
+  bool has_known_time_ = false;  // the source declares one
+  bool by_known_ = false;        // and it decides
   std::unique_ptr<const codec::RowLayout> layout_;
   kernel::SpineJoin join_;
   ViewReport report_;
+  std::optional<std::string> zone_notice_;
   uint64_t found_ = 0, outside_max_age_ = 0;
   std::optional<Duration> youngest_outside_;  // the least age among the rows that are too old
 };
