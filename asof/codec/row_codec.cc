@@ -285,7 +285,9 @@ int64_t ListView::int64_value() const {
   return static_cast<int64_t>(load_big_endian<uint64_t>(value_.data()) ^ kSign64);
 }
 float ListView::float32_value() const { return float_of(load_big_endian<uint32_t>(value_.data())); }
-double ListView::float64_value() const { return double_of(load_big_endian<uint64_t>(value_.data())); }
+double ListView::float64_value() const {
+  return double_of(load_big_endian<uint64_t>(value_.data()));
+}
 Int128 ListView::decimal_value() const { return load_decimal(value_.data()); }
 
 List decode_list(std::string_view encoded, const DataType& element_type) {

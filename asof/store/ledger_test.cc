@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -147,8 +146,7 @@ TEST(DroppedViewJson, KeepsEveryField) {
 
 // Whether the page shows this body as a line of its own.
 bool page_shows(const std::string& body) {
-  std::ifstream page(std::filesystem::path(__FILE__).parent_path() /
-                     "../../docs/formats/registry.md");
+  std::ifstream page("docs/formats/registry.md");  // tests run at the top of the tree
   for (std::string line; std::getline(page, line);)
     if (line == body) return true;
   return false;

@@ -28,7 +28,8 @@ struct ColumnInfo {
   std::optional<DataType> type;
   bool is_time = false;   // a timestamp of any unit, or a date
   bool has_zone = false;  // a time that carries its zone
-  bool is_text = false;   // cells of text (CSV, names of partition folders): read by whatever type is declared
+  bool is_text =
+      false;  // cells of text (CSV, names of partition folders): read by whatever type is declared
 };
 
 // A file of a source. What tells that it changed: size and modification time.
