@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark suite: measures what issue-level promises name, prints one Markdown table and one JSON report.
 
-    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only join,materialize,…]
+    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only join,materialize,…] [--docs]
 
 Nothing here asserts: it prints what was reached beside what was asked. Data are made once and kept in the output folder.
 Wall time and peak memory are those of the whole process (rusage of the child).
@@ -291,6 +291,7 @@ def main():
     parser.add_argument("--only", default="join,materialize,serving,open_loop,start_up")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the README's table")
     arguments = parser.parse_args()
     bench = Bench(arguments)
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
@@ -301,6 +302,45 @@ def main():
     report = {"machine": {"cores": os.cpu_count(), "cpu": cpu, "kernel": platform.release()}, "rows": bench.rows}
     (bench.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(f"\nThe report is {bench.out / 'report.json'}.")
+    if arguments.docs:
+        write_docs(report)
+
+
+PAGE = """# Benchmarks
+
+What `make bench` prints, on the machine that it names. Each line has the command behind it; the peers run in the same run, interleaved,
+because machines are noisy: read the ratios, not the seconds. Wall time and peak memory are those of whole processes, start-up and
+output included; the load generators share the cores with the server.
+
+{machine}
+
+| what | asked of this release | reached | command |
+|---|---|---|---|
+{rows}
+
+- The tables: 10 M rows of five features for 1 M users in random order, ZSTD Parquet; 1 M labels. DuckDB's line is its own
+  `ASOF LEFT JOIN` of the same library, Parquet to Parquet, which may break ties as it likes and knows no known times.
+- Serving: 100,000 users, five views of ten features; bodies of random users. The open loop sends on a fixed timetable and counts a latency
+  from the instant the request was due, so that a stalled server is charged for those that had to wait.
+- To repeat: `make bench`, or one part of it with `make bench BENCH="--only join"`. This page is written by
+  `make bench BENCH=--docs`.
+"""
+
+
+def write_docs(report):
+    """Writes docs/benchmarks.md, and the README's table between its markers."""
+    machine = report["machine"]
+    rows = "\n".join(f"| {r['what']} | {r['wanted']} | {r['reached']} | `{r['command']}` |" for r in report["rows"])
+    root = pathlib.Path(__file__).resolve().parents[1]
+    line = f"{machine['cores']} cores of an {machine['cpu']} virtual machine, Linux {machine['kernel']}."
+    (root / "docs" / "benchmarks.md").write_text(PAGE.format(machine=line, rows=rows))
+    table = "| what | reached |\n|---|---|\n" + "\n".join(f"| {r['what']} | {r['reached']} |" for r in report["rows"])
+    readme = root / "README.md"
+    text = readme.read_text()
+    begin, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+    head, rest = text.split(begin)
+    tail = rest.split(end)[1]
+    readme.write_text(f"{head}{begin}\n{table}\n\n{line} By `make bench`.\n{end}{tail}")
 
 
 if __name__ == "__main__":
