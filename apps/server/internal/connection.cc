@@ -1,0 +1,308 @@
+#include <fmt/format.h>
+
+#include "apps/server/internal/event_loop.h"
+#include "asof/base/clock.h"
+
+namespace asof::server {
+
+namespace {
+
+constexpr int64_t kLingerUs = 2'000'000;
+constexpr size_t kReadSize = 16 << 10;
+constexpr size_t kKeptBufferSize = 64 << 10;  // of a connection between requests
+constexpr size_t kFlushSize = 256 << 10;      // of answers to pipelined requests
+constexpr size_t kLingerBytes = 16 << 20;     // read and dropped before a refused client is cut off
+
+HttpFault fault_of(const error_code& failure, const Limits& limits) {
+  if (failure == http::error::header_limit)
+    return {431, "header_too_large",
+            fmt::format("the request's head is longer than {} bytes", limits.header_bytes),
+            "send fewer or shorter header fields"};
+  if (failure == http::error::body_limit)
+    return {413, "too_large",
+            fmt::format("the request's body is longer than {} bytes", limits.body_bytes),
+            "send it in parts, or raise the server's body limit"};
+  return {400, "invalid", fmt::format("the request is not HTTP/1.1: {}", failure.message()), {}};
+}
+
+}  // namespace
+
+Connection::Connection(EventLoop& loop, Socket socket) : loop_(loop), socket_(std::move(socket)) {
+  loop_.add(this);
+}
+Connection::~Connection() { loop_.remove(this); }
+
+void Connection::start() {
+  error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(tcp::no_delay(true), ignored);
+  deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  read();
+}
+
+void Connection::close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  begun_request_ = false;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void Connection::drain() {
+  if (state_ == State::kIdle) return close();
+  keep_alive_ = false;
+  closing_ = closing_ || (state_ == State::kWriting && !parser_);
+}
+
+void Connection::check_deadline(int64_t now_us) {
+  if (now_us < deadline_us_) return;
+  switch (state_) {
+    case State::kReading:
+      refuse({408, "timeout",
+              fmt::format("the request did not arrive within {} ms", loop_.limits.send_ms),
+              "send the whole request at once"});
+      if (flush()) finish();
+      break;
+    case State::kHandling:
+      rewind();
+      handling_inline_ = true;
+      close_afterwards();
+      loop_.handler->refuse(
+          {503, "timeout", fmt::format("no answer was ready within {} ms", loop_.limits.answer_ms),
+           "try again; ask for less at once"},
+          *this);
+      handling_inline_ = false;
+      begun_request_ = false;
+      closing_ = true;
+      state_ = State::kReading;
+      if (flush()) finish();
+      break;
+    case State::kIdle:
+    case State::kWriting:
+    case State::kLingering:
+    case State::kClosed: close();
+  }
+}
+
+void Connection::read() {
+  if (consumed_ == in_.size()) {
+    in_.clear();
+    consumed_ = 0;
+  }
+  char* free = in_.reserve(kReadSize);
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(free, kReadSize),
+                          [self = shared_from_this()](const error_code& failure, size_t count) {
+                            self->on_read(failure, count);
+                          });
+}
+
+void Connection::on_read(const error_code& failure, size_t count) {
+  reading_ = false;
+  if (state_ == State::kClosed) return;
+  if (failure) return close();
+  if (state_ == State::kLingering) {
+    lingered_ += count;
+    if (lingered_ > kLingerBytes) return close();
+    return read();
+  }
+  in_.commit(in_.data() + in_.size() + count);
+  if (state_ == State::kIdle) {
+    state_ = State::kReading;
+    deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  }
+  advance();
+}
+
+void Connection::advance() {
+  while (!closing_ && consumed_ < in_.size()) {
+    if (!parse_one()) break;
+    if (state_ == State::kHandling) break;  // answered later
+    if (out_.size() - sent_ > kFlushSize && !flush()) return;
+  }
+  if (state_ == State::kClosed || state_ == State::kWriting) return;
+  if (!flush()) return;
+  if (state_ == State::kHandling) return;
+  if (closing_) return finish();
+  if (!parser_) {
+    state_ = State::kIdle;
+    if (loop_.draining) return close();
+    deadline_us_ = loop_.now_us + loop_.limits.idle_ms * 1000;
+    out_.shrink_to(kKeptBufferSize);
+    in_.shrink_to(kKeptBufferSize);
+    fields_.body.shrink_to(kKeptBufferSize);
+  }
+  read();
+}
+
+// Takes one request, or what is there of it, from what has arrived. False where more must arrive first.
+bool Connection::parse_one() {
+  if (!parser_) {
+    // An empty line before a request is to be overlooked (RFC 9112, 2.2).
+    while (consumed_ < in_.size() &&
+           (in_.data()[consumed_] == '\r' || in_.data()[consumed_] == '\n'))
+      ++consumed_;
+    if (consumed_ == in_.size()) return false;
+    parser_.emplace(fields_, loop_.limits);
+    admitted_ = false;
+    state_ = State::kReading;
+  }
+  error_code failure;
+  consumed_ +=
+      parser_->put(asio::const_buffer(in_.data() + consumed_, in_.size() - consumed_), failure);
+  if (failure && failure != http::error::need_more) {
+    refuse(fault_of(failure, loop_.limits));
+    return true;
+  }
+  if (!parser_->is_header_done()) return false;
+  if (!admitted_) {
+    admitted_ = true;
+    if (!admit()) return true;
+  }
+  if (!parser_->is_done()) return consumed_ < in_.size() && !failure;
+  dispatch();
+  return true;
+}
+
+HttpRequest Connection::request() const {
+  HttpRequest request;
+  request.method = fields_.method;
+  request.target = fields_.target;
+  request.host = fields_.host;
+  request.authorization = fields_.authorization;
+  request.content_type = fields_.content_type;
+  request.version = fields_.version;
+  return request;
+}
+
+// What the head alone decides. False where the request is refused and answered.
+bool Connection::admit() {
+  if (fields_.has_other_coding) {
+    refuse({400, "invalid", "the body has a transfer encoding other than chunked",
+            "send it plain or chunked"});
+    return false;
+  }
+  if (fields_.repeats_host || (fields_.version == 11 && !fields_.has_host)) {
+    refuse(
+        {400,
+         "invalid",
+         fields_.has_host ? "the request has several Host fields" : "the request has no Host field",
+         {}});
+    return false;
+  }
+  if (parser_->is_done()) return true;
+  HttpRequest head = request();
+  head.has_body = true;
+  start_request(head.method == "HEAD", false);
+  handling_inline_ = true;
+  bool admitted = loop_.handler->admit(head, *this);
+  handling_inline_ = false;
+  begun_request_ = false;
+  if (!admitted) {
+    has_unread_input_ = true;
+    parser_.reset();
+    closing_ = true;
+    return false;
+  }
+  ended_ = true;
+  if (fields_.expects_continue && fields_.version == 11) {
+    out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+    flush();
+  }
+  return true;
+}
+
+void Connection::refuse(const HttpFault& fault) {
+  start_request(fields_.method == "HEAD", false);
+  handling_inline_ = true;
+  loop_.handler->refuse(fault, *this);
+  handling_inline_ = false;
+  begun_request_ = false;
+  has_unread_input_ = true;
+  parser_.reset();
+  closing_ = true;
+}
+
+void Connection::dispatch() {
+  fields_.body.reserve(kBodyPadding);
+  HttpRequest complete = request();
+  complete.body = fields_.body.view();
+  complete.has_body = !fields_.body.empty();
+  start_request(complete.method == "HEAD", parser_->keep_alive() && !loop_.draining);
+  state_ = State::kHandling;
+  deadline_us_ = loop_.now_us + loop_.limits.answer_ms * 1000;
+  parser_.reset();
+  handling_inline_ = true;
+  loop_.handler->handle(complete, *this);
+  handling_inline_ = false;
+  if (!ended_) return;
+  begun_request_ = false;
+  state_ = State::kReading;
+  deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  closing_ = closing_ || !keep_alive_;
+}
+
+void Connection::resume() {
+  if (state_ != State::kHandling) return;
+  begun_request_ = false;
+  state_ = State::kReading;
+  deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  closing_ = closing_ || !keep_alive_;
+  advance();
+}
+
+bool Connection::flush() {
+  if (state_ == State::kWriting || state_ == State::kClosed) return false;
+  error_code failure;
+  while (sent_ < out_.size()) {
+    sent_ +=
+        socket_.write_some(asio::const_buffer(out_.data() + sent_, out_.size() - sent_), failure);
+    if (failure == asio::error::interrupted) continue;
+    if (failure) break;
+  }
+  if (!failure) {
+    out_.clear();
+    sent_ = 0;
+    return true;
+  }
+  if (failure != asio::error::would_block && failure != asio::error::try_again) {
+    close();
+    return false;
+  }
+  // A request that waits for its answer writes behind what is on its way: not before that has left.
+  if (state_ == State::kHandling) return true;
+  state_ = State::kWriting;
+  deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  socket_.async_write_some(asio::const_buffer(out_.data() + sent_, out_.size() - sent_),
+                           [self = shared_from_this()](const error_code& f, size_t count) {
+                             self->on_written(f, count);
+                           });
+  return false;
+}
+
+void Connection::on_written(const error_code& failure, size_t count) {
+  if (state_ == State::kClosed) return;
+  if (failure) return close();
+  sent_ += count;
+  state_ = State::kReading;
+  deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  if (flush()) advance();
+}
+
+// The end of a connection whose answers have left.
+void Connection::finish() {
+  if (state_ == State::kClosed) return;
+  if (!has_unread_input_) return close();
+  // The client may still be sending what was refused: closing at once would reset the connection and lose the answer.
+  state_ = State::kLingering;
+  deadline_us_ = loop_.now_us + kLingerUs;
+  error_code failure;
+  socket_.shutdown(tcp::socket::shutdown_send, failure);
+  if (failure) return close();
+  if (reading_) return;  // its client was too slow: what it reads is dropped
+  in_.clear();
+  consumed_ = 0;
+  read();
+}
+
+}  // namespace asof::server
