@@ -2,7 +2,9 @@
 // header once and names its harness:
 //
 //   INSTANTIATE_TEST_SUITE_P(Lmdb, OnlineStoreContract, ::testing::Values(lmdb_harness()), harness_name);
+//   INSTANTIATE_TEST_SUITE_P(Lmdb, SharedOnlineStoreContract, ::testing::Values(lmdb_harness()), harness_name);
 //
+// The second suite is for stores that outlive their process: reopened, shared with other processes and projects, full.
 // The knobs of the harness say what the engine's promise is; everything else is asked of all engines alike.
 #pragma once
 
@@ -29,15 +31,16 @@ struct OnlineStoreHarness {
   std::function<Result<std::unique_ptr<OnlineStore>>(const std::string& place,
                                                      const std::string& project)>
       open;
-  // The same, but a store that is full after at most 64 MiB of rows; none where the engine has no limit of its own.
+  // The same, but a store that is full after at most 64 MiB of rows. Asked by SharedOnlineStoreContract.
   std::function<Result<std::unique_ptr<OnlineStore>>(const std::string& place,
                                                      const std::string& project)>
       open_small;
-  bool outlives_process =
-      true;  // else the tests of reopening and of other processes are no promise
-  bool holds_generations = true;       // else a higher generation takes the place of a lower one
-  bool projects_share_places = false;  // several projects may live at one place, apart
+  bool outlives_process = true;
+  bool holds_generations = true;  // else a higher generation takes the place of a lower one
 };
+
+// What a failing test shows of its parameter.
+inline void PrintTo(const OnlineStoreHarness& harness, std::ostream* out) { *out << harness.name; }
 
 inline std::string harness_name(const ::testing::TestParamInfo<OnlineStoreHarness>& info) {
   return info.param.name;
@@ -91,6 +94,10 @@ class OnlineStoreContract : public ::testing::TestWithParam<OnlineStoreHarness> 
   const Slot first_ = make_slot(1);
   const Slot second_ = make_slot(2);
 };
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OnlineStoreContract);
+
+class SharedOnlineStoreContract : public OnlineStoreContract {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SharedOnlineStoreContract);
 
 TEST_P(OnlineStoreContract, TellsItsTraits) {
   OnlineStoreTraits traits = store_->traits();
@@ -657,8 +664,7 @@ TEST_P(OnlineStoreContract, KeepsTheGreatestOfManyThreadsWrites) {
   for (const auto& [key, row] : newest) EXPECT_EQ(read(key, first_), row);
 }
 
-TEST_P(OnlineStoreContract, KeepsItsRowsWhenReopened) {
-  if (!GetParam().outlives_process) GTEST_SKIP() << "the engine does not outlive its process";
+TEST_P(SharedOnlineStoreContract, KeepsItsRowsWhenReopened) {
   std::string long_key = user_key(std::string(2'000, 'L'));
   write(first_, {{user_key("a"), make_row(first_, 1, 1)}, {long_key, make_row(first_, 2, 2)}});
   ASSERT_TRUE(store_->write_mark("identity", "f00d"));
@@ -669,8 +675,7 @@ TEST_P(OnlineStoreContract, KeepsItsRowsWhenReopened) {
   EXPECT_EQ(write(first_, {{long_key, make_row(first_, 2, 2)}}), (WriteCounts{.kept = 1}));
 }
 
-TEST_P(OnlineStoreContract, OpensTwiceInOneProcess) {
-  if (!GetParam().outlives_process) GTEST_SKIP() << "each opening is a store of its own";
+TEST_P(SharedOnlineStoreContract, OpensTwiceInOneProcess) {
   auto twin = GetParam().open(place_, "shop");
   ASSERT_TRUE(twin) << twin.error().text();
   write(first_, {{user_key("a"), make_row(first_, 1, 1)}});
@@ -683,8 +688,7 @@ TEST_P(OnlineStoreContract, OpensTwiceInOneProcess) {
   EXPECT_EQ(write(first_, {{user_key("a"), make_row(first_, 2, 1)}}), (WriteCounts{.replaced = 1}));
 }
 
-TEST_P(OnlineStoreContract, HoldsProjectsApart) {
-  if (!GetParam().projects_share_places) GTEST_SKIP() << "a place holds one project";
+TEST_P(SharedOnlineStoreContract, HoldsProjectsApart) {
   // Names that would meet if one were taken as the other's prefix or pattern.
   std::vector<std::string> projects = {"shop", "shop:user_id", "sho",  "shop*",
                                        "s?op", "[s]hop",       "Shop", "shop%"};
@@ -720,8 +724,7 @@ pid_t fork_worker(const Work& work) {
   return child;
 }
 
-TEST_P(OnlineStoreContract, KeepsTheGreatestOfTwoProcessesWrites) {
-  if (!GetParam().outlives_process) GTEST_SKIP() << "the engine does not outlive its process";
+TEST_P(SharedOnlineStoreContract, KeepsTheGreatestOfTwoProcessesWrites) {
   store_.reset();  // no thread of an engine may stand at a fork
   constexpr uint32_t kBatches = 15;
   std::map<std::string, std::string> newest;
@@ -748,8 +751,7 @@ TEST_P(OnlineStoreContract, KeepsTheGreatestOfTwoProcessesWrites) {
   EXPECT_EQ(scan(users_, {first_}).size(), newest.size());
 }
 
-TEST_P(OnlineStoreContract, SeesWhatAnotherProcessHasWritten) {
-  if (!GetParam().outlives_process) GTEST_SKIP() << "the engine does not outlive its process";
+TEST_P(SharedOnlineStoreContract, SeesWhatAnotherProcessHasWritten) {
   write(first_, {{user_key("a"), make_row(first_, 1, 1)}});
   store_.reset();
   int to_child[2], to_parent[2];
@@ -781,8 +783,7 @@ TEST_P(OnlineStoreContract, SeesWhatAnotherProcessHasWritten) {
             make_row(first_, 3, 3));
 }
 
-TEST_P(OnlineStoreContract, LosesNothingAcknowledgedWhenKilled) {
-  if (!GetParam().outlives_process) GTEST_SKIP() << "the engine does not outlive its process";
+TEST_P(SharedOnlineStoreContract, LosesNothingAcknowledgedWhenKilled) {
   store_.reset();
   constexpr int64_t kRowsABatch = 200;
   auto batch_of = [this](int64_t number) {
@@ -826,8 +827,7 @@ TEST_P(OnlineStoreContract, LosesNothingAcknowledgedWhenKilled) {
   EXPECT_EQ(write(first_, batch_of(acknowledged + 3)).kept, 0u);
 }
 
-TEST_P(OnlineStoreContract, SaysThatItIsFullAndGoesOnServing) {
-  if (!GetParam().open_small) GTEST_SKIP() << "the engine has no limit of its own";
+TEST_P(SharedOnlineStoreContract, SaysThatItIsFullAndGoesOnServing) {
   store_.reset();
   auto opened = GetParam().open_small(GetParam().make_place(), "shop");
   ASSERT_TRUE(opened) << opened.error().text();

@@ -318,4 +318,7 @@ namespace asof::store::testing {
 INSTANTIATE_TEST_SUITE_P(Sqlite, CatalogContract,
                          ::testing::Values(asof::engines::catalog::sqlite::sqlite_harness()),
                          catalog_harness_name);
+INSTANTIATE_TEST_SUITE_P(Sqlite, SharedCatalogContract,
+                         ::testing::Values(asof::engines::catalog::sqlite::sqlite_harness()),
+                         catalog_harness_name);
 }  // namespace asof::store::testing

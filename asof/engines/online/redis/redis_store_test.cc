@@ -89,7 +89,6 @@ OnlineStoreHarness redis_harness(std::string name, std::string layout) {
     return open_at("//" + small->address(), {{"layout", layout}}, project);
   };
   harness.holds_generations = layout == "packed";
-  harness.projects_share_places = true;
   return harness;
 }
 
@@ -561,6 +560,10 @@ TEST(RedisOptions, IsDocumented) {
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Redis, OnlineStoreContract,
+                         ::testing::Values(redis_harness("Packed", "packed"),
+                                           redis_harness("Fields", "fields")),
+                         harness_name);
+INSTANTIATE_TEST_SUITE_P(Redis, SharedOnlineStoreContract,
                          ::testing::Values(redis_harness("Packed", "packed"),
                                            redis_harness("Fields", "fields")),
                          harness_name);

@@ -52,7 +52,6 @@ OnlineStoreHarness sqlite_harness() {
   harness.open_small = [](const std::string& place, const std::string& project) {
     return open_at(place, project, {{"max_size", "8MiB"}});
   };
-  harness.projects_share_places = true;
   return harness;
 }
 
@@ -241,6 +240,8 @@ TEST(SqliteStore, IsDocumented) {
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, OnlineStoreContract, ::testing::Values(sqlite_harness()),
+                         harness_name);
+INSTANTIATE_TEST_SUITE_P(Sqlite, SharedOnlineStoreContract, ::testing::Values(sqlite_harness()),
                          harness_name);
 
 }  // namespace asof::engines::online::sqlite
