@@ -254,7 +254,7 @@ std::vector<SortItem> NewestRows::State::sorted() const {
   for (SortItem& item : items) {
     std::string_view rest = format.key_of(item.slot).substr(shared);
     char first[8] = {};
-    std::memcpy(first, rest.data(), std::min(rest.size(), sizeof first));
+    rest.copy(first, sizeof first);
     item.prefix = load_big_endian<uint64_t>(first);
   }
   auto less = [&](const SortItem& a, const SortItem& b) {

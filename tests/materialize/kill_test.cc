@@ -229,8 +229,9 @@ class KilledRuns : public ::testing::TestWithParam<Stores> {
     // What an increment cannot take away, `verify` names.
     EXPECT_EQ(verified->front().differences, is_forgotten ? 2u : 0u);
     EXPECT_EQ(verified->front().equal, is_forgotten ? 2u : finally.size());
-    for (const store::Run& each : *store::read_runs(world->catalog, kProject, kView, 10))
-      EXPECT_NE(each.state, store::RunState::kRunning);
+    auto runs = store::read_runs(world->catalog, kProject, kView, 10);
+    ASSERT_TRUE(runs) << runs.error().text();
+    for (const store::Run& each : *runs) EXPECT_NE(each.state, store::RunState::kRunning);
   }
 
   fs::path folder_;
