@@ -296,6 +296,15 @@ TEST_F(DuckdbStore, ReadsOnlyTheRangesAskedFor) {
   EXPECT_EQ(keys(wanted), "4569");
 }
 
+TEST_F(DuckdbStore, KeepsTheOffsetsOfTimesWhereTextFilesDiffer) {
+  text_file("a.csv", "k,t,v\n1,2026-05-08T02:00:00+02:00,1\n2,2026-05-07T22:00:00-03,2\n");
+  text_file("b.csv", "k,t,v\n3,2026-05-08 02:00:00,3\n4,2026-05-08T03:00:00Z,4\n");
+  EXPECT_THAT(
+      must(spec(files("*.csv"), {{"k", kInt64}}, {{"v", kInt64}})),
+      ::testing::UnorderedElementsAre("1|2026-05-08T00:00:00Z|1", "2|2026-05-08T01:00:00Z|2",
+                                      "3|2026-05-08T02:00:00Z|3", "4|2026-05-08T03:00:00Z|4"));
+}
+
 TEST_F(DuckdbStore, KeepsTheZerosOfStringKeysInTextFiles) {
   text_file("a.csv", "k,t,v\n007,2026-05-08T00:00:00Z,1\n7,2026-05-08 01:00:00,2\n");
   auto source = files("a.csv");

@@ -120,12 +120,16 @@ TimeColumn time_of_text(const store::ColumnInfo& info, const std::string& sql,
           ? ""
           : fmt::format(" AND NOT regexp_matches({}, ':.*([Zz]|[+-][0-9:]+)$')", sql);
   std::string where = rule.file.empty() ? "" : " || ' in ' || " + rule.file;
-  return {
-      fmt::format("CASE WHEN {0} IS NULL THEN NULL WHEN TRY_CAST({0} AS TIMESTAMP) IS NOT NULL{1} "
-                  "THEN TRY_CAST({0} AS TIMESTAMP) ELSE error({2} || left({0}, 64) || ', which is "
-                  "not a time'{3}) END",
-                  sql, zoned, quote_text(fmt::format("column '{}' holds ", info.name)), where),
-      {DataType::scalar(TypeKind::kTimestamp), RawTime::kMicros, rule.zone}};
+  // A cast to TIMESTAMP drops a cell's offset in silence.
+  std::string time = fmt::format(
+      "CASE WHEN regexp_matches({0}, ':.*[+-][0-9:]+$') THEN make_timestamp(epoch_us(TRY_CAST({0} "
+      "AS TIMESTAMP WITH TIME ZONE))) ELSE TRY_CAST({0} AS TIMESTAMP) END",
+      sql);
+  return {fmt::format(
+              "CASE WHEN {0} IS NULL THEN NULL WHEN {4} IS NOT NULL{1} THEN {4} ELSE error({2} "
+              "|| left({0}, 64) || ', which is not a time'{3}) END",
+              sql, zoned, quote_text(fmt::format("column '{}' holds ", info.name)), where, time),
+          {DataType::scalar(TypeKind::kTimestamp), RawTime::kMicros, rule.zone}};
 }
 
 }  // namespace
