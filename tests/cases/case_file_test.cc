@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace asof::cases {
 namespace {
@@ -120,6 +123,18 @@ TEST(CaseFile, SaysWhereAMistakeIs) {
   EXPECT_THAT(mistake("=== materialize at 2026-01-01 fully\n"), HasSubstr("'fully' means nothing"));
   EXPECT_THAT(mistake("=== materialize at 2026-01-01\nview | read\na\n"),
               HasSubstr("line 3: 1 cells where the header has 2"));
+}
+
+TEST(CaseFile, EveryCaseIsNamedWhereUsersReadHowTimeWorks) {
+  std::ostringstream page;
+  page << std::ifstream("docs/how-time-works.md").rdbuf();
+  size_t cases = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/cases")) {
+    if (entry.path().extension() != ".case") continue;
+    ++cases;
+    EXPECT_THAT(page.str(), HasSubstr("(../tests/cases/" + entry.path().filename().string() + ")"));
+  }
+  EXPECT_GT(cases, 40u);
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ struct CasePath {
   std::string name;  // "oracle", "online_lmdb"
   // Why the path cannot run the case; nullopt where it can.
   std::function<std::optional<std::string>(const Case&)> refuses;
+  // Whether it knows errors; the oracle does not, and passes over the steps that expect one.
+  bool has_errors = true;
   // What this machine lacks for the path: a program, a server. Empty = never anything.
   std::function<std::optional<std::string>()> lacks;
   // `directory` is empty and the session's own; the case's files stand below it.

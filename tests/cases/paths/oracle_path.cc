@@ -120,6 +120,11 @@ class OracleSession final : public Session {
  public:
   Result<void> define(const Definitions& definitions, const std::string&) override {
     definitions_ = definitions;
+    // A view that is gone, or online no more, takes with it what was loaded.
+    std::erase_if(loaded_, [&](const auto& loaded) {
+      const FeatureView* view = definitions_.find_view(loaded.first);
+      return view == nullptr || !view->online;
+    });
     return {};
   }
   void table_written(const TableStep& step) override { tables_[step.path] = step.table; }
@@ -276,6 +281,7 @@ class OracleSession final : public Session {
 CasePath oracle_path() {
   CasePath path;
   path.name = "oracle";
+  path.has_errors = false;
   path.refuses = [](const Case& a_case) -> std::optional<std::string> {
     if (has_step<FileStep>(a_case)) return "the oracle reads tables, not files of text";
     for (const Step& step : a_case.steps) {

@@ -96,8 +96,11 @@ class ProgramSession final : public Session {
     if (step.full) words.push_back("--full");
     if (step.from) words.insert(words.end(), {"--from", to_string(*step.from)});
     if (step.to) words.insert(words.end(), {"--to", to_string(*step.to)});
-    ASOF_TRY_ASSIGN(const std::string text, run(std::move(words)));
-    const auto document = nlohmann::json::parse(text, nullptr, false);
+    // A run that is partial or failed exits with 1, and is told all the same.
+    words.insert(words.begin(), {program_, "-C", directory_.string()});
+    ASOF_TRY_ASSIGN(const Finished done, run_program(directory_, words));
+    const auto document = nlohmann::json::parse(done.out, nullptr, false);
+    if (!document.is_array()) return failure_of(done, words);
     std::vector<store::Run> runs;
     for (const auto& each : document) {
       ASOF_TRY_ASSIGN(runs.emplace_back(), store::run_from_json(each.dump()));
@@ -124,6 +127,10 @@ class ProgramSession final : public Session {
     words.insert(words.begin(), {program_, "-C", directory_.string()});
     ASOF_TRY_ASSIGN(const Finished done, run_program(directory_, words));
     if (done.exit_code == 0) return done.out;
+    return failure_of(done, words);
+  }
+
+  static Error failure_of(const Finished& done, const std::vector<std::string>& words) {
     return error(ErrorCode::kInvalid, fmt::format("exit {} of {}\n{}{}", done.exit_code,
                                                   fmt::join(words, " "), done.err, done.out));
   }

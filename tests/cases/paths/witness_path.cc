@@ -221,6 +221,7 @@ class WitnessSession final : public Session {
 
 std::optional<std::string> refuses(const Case& a_case) {
   if (auto why = refuse_without_training(a_case)) return why;
+  if (has_step<FileStep>(a_case)) return "the witness knows the types of tables alone";
   for (const Step& step : a_case.steps) {
     const DefineStep* define = step.get<DefineStep>();
     if (define != nullptr)
