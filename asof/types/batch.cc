@@ -8,8 +8,8 @@ StringSlot StringSlot::of(std::string_view text) {
   StringSlot slot{};
   slot.length = static_cast<uint32_t>(text.size());
   if (text.size() <= kInlineLength) {
-    std::memcpy(&slot.prefix, text.data(), std::min<size_t>(4, text.size()));
-    if (text.size() > 4) std::memcpy(&slot.tail, text.data() + 4, text.size() - 4);
+    text.copy(slot.prefix, sizeof slot.prefix);
+    if (text.size() > 4) text.substr(4).copy(slot.tail, sizeof slot.tail);
   } else {
     std::memcpy(slot.prefix, text.data(), 4);
     slot.pointer = text.data();
