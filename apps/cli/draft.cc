@@ -155,13 +155,16 @@ std::string yaml_of(const std::string& name, const std::string& path,
     }
   }
   entity = identifier(entity);
+  // A key's name goes into requests: it is a word, whatever the file calls the column.
+  const bool is_word = identifier(guess.key->name) == lower(guess.key->name);
+  const std::string key = is_word ? guess.key->name : identifier(guess.key->name);
   std::string out =
       fmt::format("# Drafted by `asof init --from` from the columns of {}. Guesses:\n", path);
   for (const std::string& reason : guess.reasons) out += fmt::format("#   {}\n", reason);
   out += fmt::format(
       "entities:\n  - name: {}\n    join_keys: {{{}: {}}}\n\nviews:\n  - name: {}\n    entity: "
       "{}\n    source:\n      path: {}\n",
-      entity, quoted(guess.key->name), to_string(*guess.key->type), name, entity, quoted(path));
+      entity, key, to_string(*guess.key->type), name, entity, quoted(path));
   out +=
       fmt::format("      event_time: {}   # when a row was true\n", quoted(guess.event_time->name));
   if (guess.known_time != nullptr) {
@@ -170,6 +173,10 @@ std::string yaml_of(const std::string& name, const std::string& path,
   }
   if (!guess.time_unit.empty())
     out += fmt::format("      time_unit: {}   # is it?\n", guess.time_unit);
+  if (key != guess.key->name) {
+    out += fmt::format("      columns: {{{}: {{from: {}, type: {}}}}}\n", key,
+                       quoted(guess.key->name), to_string(*guess.key->type));
+  }
   out += "    features:\n";
   std::vector<std::string> names;
   for (const ColumnInfo& column : inspection.columns) {

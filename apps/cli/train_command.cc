@@ -79,6 +79,28 @@ std::string statuses_text(const training::ColumnReport& column) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
+uint64_t from_future(const training::TrainingReport& report) {
+  uint64_t rows = 0;
+  for (const training::ViewReport& view : report.views) rows += view.from_future;
+  return rows;
+}
+
+// The proof in numbers, and one row of it to look at.
+void print_proof(Output& out, const training::TrainingReport& report) {
+  out.print(fmt::format("{} of {} use a value from the future.", format_count(from_future(report)),
+                        plural(report.rows, "row")));
+  if (!report.worked_row) return;
+  const training::WorkedRow& row = *report.worked_row;
+  out.print(fmt::format("Row {}, as of {}:", row.position + 1, to_string(row.label_time)));
+  TextTable table;
+  for (const training::WorkedRow::Used& used : row.used) {
+    table.rows.push_back({"  " + (used.role.empty() ? used.view : used.view + " as " + used.role),
+                          "from " + to_string(used.event_time),
+                          used.known_time ? "known since " + to_string(*used.known_time) : ""});
+  }
+  out.print(table);
+}
+
 Json to_json(const training::TrainingReport& report, const std::string& output) {
   Json out{{"rows", report.rows},
            {"time_column", report.time_column},
@@ -87,6 +109,7 @@ Json to_json(const training::TrainingReport& report, const std::string& output) 
            {"peak_memory_bytes", report.peak_memory_bytes},
            {"columns", Json::array()},
            {"views", Json::array()},
+           {"from_future", from_future(report)},
            {"notices", report.notices},
            {"manifest", report.manifest},
            {"preview", Json::array()}};
@@ -142,6 +165,7 @@ void print_report(Output& out, const training::TrainingReport& report,
                         plural(report.rows, "row"), plural(report.columns.size(), "feature"),
                         format_seconds(report.seconds), plural(read, "feature row"),
                         report.time_column, format_bytes(report.peak_memory_bytes)));
+  print_proof(out, report);
   for (const std::string& notice : report.notices) out.note("note: " + notice);
   if (!options.output.empty()) out.print(fmt::format("Wrote {}.", options.output));
 }

@@ -230,6 +230,7 @@ void LoopHandler::finish(FeatureRead* raw, Result<void> result) {
     exchange->end();
   }
   read->ticket = {};
+  read->plan.reset();  // a plan keeps its snapshot
   bool is_large = read->read.rows().size_bytes() > kLargestKeptRead;
   if (!is_large && free_reads_.size() < kKeptReads) free_reads_.push_back(std::move(read));
 }

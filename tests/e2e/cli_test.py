@@ -19,7 +19,7 @@ class Usage(repository.Repository):
             self.assertEqual(done.err, "")
         listed = self.good("--help").out
         for command in COMMANDS:
-            self.assertIn(f"  {command} ", listed)
+            self.assertRegex(listed, rf"(?m)^  {command}\b")
 
     def test_every_command_and_option_is_documented(self):
         text = (repository.ROOT / "docs/cli.md").read_text()
@@ -167,6 +167,12 @@ class Train(shop.Shop):
         self.assertEqual([view["view"] for view in explained["views"]], ["stats"])
         report = self.good("train", "--labels", "labels.csv", "--service", "churn", "--json").json
         self.assertEqual(report["preview"][0], explained["output_columns"])
+
+    def test_the_proof_names_the_rows_that_were_used(self):
+        self.shop()
+        done = self.good("train", "--labels", "labels.csv", "--service", "churn")
+        self.assertIn("0 of 2 rows use a value from the future.", done.out)
+        self.assertRegex(done.out, r"Row 1, as of 2026-01-02T00:00:00Z:\n  stats  from 2026-01-01T00:00:00Z\n")
 
     def test_all_entities_give_one_row_a_key(self):
         self.shop()

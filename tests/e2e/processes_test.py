@@ -42,7 +42,7 @@ class Applies(shop.Shop):
 
 
 class Kills(shop.Shop):
-    rows = 2_000_000
+    rows = 600_000
 
     def setUp(self):
         super().setUp()
@@ -50,18 +50,22 @@ class Kills(shop.Shop):
                 f"i::BIGINT AS orders, 'c' || (i % 10) AS category FROM range({self.rows}) t(i)")
         self.shop(stats=many)
 
-    def kill_one_run(self, after_s: float) -> bool:
-        """Starts a run and kills it; whether it was still running."""
-        process = subprocess.Popen([repository.PROGRAM, "materialize"], cwd=self.path, env=repository.environment(**self.env),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(after_s)
-        running = process.poll() is None
+    def kill_a_run(self, *arguments):
+        """Starts a run and kills it as soon as the ledger says that it is running."""
+        before = {run["id"] for run in self.good("runs", "--json").json}
+        process = subprocess.Popen([repository.PROGRAM, "materialize", *arguments], cwd=self.path,
+                                   env=repository.environment(**self.env), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for_a_run(process, before)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        return running
+        self.assertEqual(process.wait(), -signal.SIGKILL, "the run was over before it could be killed")
+
+    def wait_for_a_run(self, process, before):
+        while not any(run["id"] not in before and run["state"] == "running" for run in self.good("runs", "--json").json):
+            self.assertIsNone(process.poll(), "the run was over before it was seen")
 
     def test_a_killed_run_is_resumed_by_the_next(self):
-        self.assertTrue(self.kill_one_run(0.15), "the run was over before it could be killed")
+        self.kill_a_run()
         self.good("materialize")
         [verified] = self.good("verify", "--json").json
         self.assertEqual((verified["differences"], verified["keys_compared"]), (0, self.rows))
@@ -72,12 +76,7 @@ class Kills(shop.Shop):
 
     def test_while_a_new_generation_loads_the_old_one_is_served(self):
         self.good("materialize")
-        process = subprocess.Popen([repository.PROGRAM, "materialize", "--full"], cwd=self.path,
-                                   env=repository.environment(**self.env), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        self.kill_a_run("--full")
         self.assertIn('"orders":77', self.good("get", "churn", "customer_id=77").out)
         self.good("verify")
         self.good("materialize", "--full")
@@ -86,12 +85,13 @@ class Kills(shop.Shop):
     def test_two_runs_of_one_view_do_not_run_at_once(self):
         first = subprocess.Popen([repository.PROGRAM, "materialize"], cwd=self.path, env=repository.environment(**self.env),
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.15)
+        self.wait_for_a_run(first, set())
+        first.send_signal(signal.SIGSTOP)  # it holds the view's lease for as long as this test wants
         second = self.asof("materialize")
-        first_was_over = first.poll() is not None
+        first.send_signal(signal.SIGCONT)
         self.assertEqual(first.wait(), 0)
-        if not first_was_over:
-            self.assertIn("stats", second.out + second.err)
+        self.assertEqual(second.code, 1, second)
+        self.assertIn("stats", second.out + second.err)
         self.good("verify")
 
 

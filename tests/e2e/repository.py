@@ -64,9 +64,9 @@ class Done:
         return f"asof {' '.join(map(str, self.arguments))}\nexit {self.code}\nstdout:\n{self.out}\nstderr:\n{self.err}"
 
 
-def run(*arguments, cwd=None, env=None, text=True) -> Done:
-    process = subprocess.run([PROGRAM, *map(str, arguments)], cwd=cwd, env=environment(**(env or {})),
-                             capture_output=True, text=text, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
+def run(*arguments, cwd=None, env=None, user=None) -> Done:
+    process = subprocess.run([PROGRAM, *map(str, arguments)], cwd=cwd, env=environment(**(env or {})), user=user,
+                             capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL, check=False)
     return Done(arguments, process)
 
 
@@ -92,7 +92,7 @@ class Server:
                 pass
             time.sleep(0.02)
         self.stop()
-        raise AssertionError(f"the server is not ready:\n{self.text()}")
+        raise AssertionError(f"the server is not ready:\n{self.said}")
 
     def __exit__(self, *failure):
         self.stop()
@@ -101,10 +101,13 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
         code = self.process.wait(timeout=60)
+        self.said = self.text()
+        self.log.close()
         return code
 
     def text(self) -> str:
-        self.log.flush()
+        if self.log.closed:
+            return self.said
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
@@ -123,7 +126,8 @@ class Server:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as answer:
-            return answer.code, answer.headers, answer.read().decode()
+            with answer:
+                return answer.code, answer.headers, answer.read().decode()
 
 
 class Repository(unittest.TestCase):
