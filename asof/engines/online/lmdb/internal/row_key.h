@@ -41,7 +41,7 @@ class RowKey {
 
   // Sets the part between table and slot.
   void set_key(std::string_view key) {
-    std::memcpy(bytes_ + kTableBytes, key.data(), key.size());
+    key.copy(bytes_ + kTableBytes, key.size());
     size_ = kTableBytes + key.size();
   }
   // `hash` are 16 bytes.
