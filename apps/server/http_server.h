@@ -59,8 +59,9 @@ class Exchange {
   // Materialize routes take as long as they take.
   virtual void wait_without_limit() = 0;
 
-  // For an answer that comes later: keeps the connection's object alive, and open() gives the exchange for as long as this
-  // request still waits for its answer, nullptr once it timed out or its client went.
+  // For an answer that comes later: keeps the connection's object alive, and open() gives the
+  // exchange for as long as this request still waits for its answer, nullptr once it timed out or
+  // its client went. Threads: lives and dies on its loop's, as the connection does.
   class Ticket {
    public:
     Exchange* open() const { return exchange_->is_waiting(request_) ? exchange_.get() : nullptr; }

@@ -58,7 +58,15 @@ void LoopHandler::set_refusals(std::shared_ptr<const Refusals> refusals) {
   refusals_ = std::move(refusals);
 }
 
-void LoopHandler::tick() { make_headers(); }
+void LoopHandler::tick() {
+  make_headers();
+  // A connection is not kept for an answer that nobody will read.
+  std::erase_if(waiting_, [&](const auto& entry) {
+    if (entry.second.ticket.open() != nullptr) return false;
+    --metrics_.in_flight;
+    return true;
+  });
+}
 
 void LoopHandler::make_headers() {
   headers_ = fmt::format("X-Asof-Revision: {}\r\n", plans_.snapshot()->revision);
@@ -238,27 +246,39 @@ void LoopHandler::answer_result(Exchange& exchange, const Asked& asked,
   answer(exchange, asked, result->status, result->content_type, result->body);
 }
 
+uint64_t LoopHandler::keep_waiting(Exchange& exchange, const Asked& asked) {
+  waiting_.emplace(++next_waiting_, Waiting{exchange.hold(), asked});
+  return next_waiting_;
+}
+
+void LoopHandler::answer_waiting(uint64_t number, const Result<WorkerAnswer>& result) {
+  auto found = waiting_.find(number);
+  if (found == waiting_.end()) return;  // its client has gone
+  Waiting waiting = std::move(found->second);
+  waiting_.erase(found);
+  if (Exchange* exchange = waiting.ticket.open()) {
+    answer_result(*exchange, waiting.asked, result);
+  } else {
+    --metrics_.in_flight;
+  }
+}
+
 void LoopHandler::answer_later(Exchange& exchange, const Asked& asked,
                                std::function<Result<WorkerAnswer>()> work) {
-  auto ticket = exchange.hold();
-  bool queued = backend_.workers().post([this, ticket, asked, work = std::move(work)] {
+  uint64_t number = keep_waiting(exchange, asked);
+  bool queued = backend_.workers().post([this, number, work = std::move(work)] {
     auto result = std::make_shared<Result<WorkerAnswer>>(work());
-    loop_.post([this, ticket, asked, result] {
+    loop_.post([this, number, result] {
       --outstanding_;
-      if (Exchange* waiting = ticket.open()) {
-        answer_result(*waiting, asked, *result);
-      } else {
-        --metrics_.in_flight;
-      }
+      answer_waiting(number, *result);
     });
   });
   if (queued) {
     ++outstanding_;
     return;
   }
-  answer_error(exchange, asked,
-               error(ErrorCode::kExhausted, "too many requests of this kind wait already", {},
-                     "try again in a second"));
+  answer_waiting(number, error(ErrorCode::kExhausted, "too many requests of this kind wait already",
+                               {}, "try again in a second"));
 }
 
 // Slower routes.

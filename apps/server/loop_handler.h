@@ -98,6 +98,10 @@ class LoopHandler final : public Handler {
   // Runs `work` on a worker and answers with what it gives.
   void answer_later(Exchange& exchange, const Asked& asked,
                     std::function<Result<WorkerAnswer>()> work);
+  // Keeps a request that something on another thread will answer, by a number that may leave the
+  // loop: the exchange may not.
+  uint64_t keep_waiting(Exchange& exchange, const Asked& asked);
+  void answer_waiting(uint64_t number, const Result<WorkerAnswer>& result);
   void answer_result(Exchange& exchange, const Asked& asked, const Result<WorkerAnswer>& result);
   void count(const Asked& asked, int status);
   void make_headers();
@@ -116,8 +120,14 @@ class LoopHandler final : public Handler {
   // The counters of the plan answered last, by its views.
   std::shared_ptr<const serve::ReadPlan> counted_plan_;
   std::vector<ViewStatuses*> counters_;
-  std::string headers_;     // of every answer
-  std::string last_host_;   // the last one that was allowed
+  std::string headers_;    // of every answer
+  std::string last_host_;  // the last one that was allowed
+  struct Waiting {
+    Exchange::Ticket ticket;
+    Asked asked;
+  };
+  std::unordered_map<uint64_t, Waiting> waiting_;
+  uint64_t next_waiting_ = 0;
   size_t outstanding_ = 0;  // store reads and worker tasks that will call back
 };
 

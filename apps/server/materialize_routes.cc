@@ -83,22 +83,17 @@ void LoopHandler::handle_materialize(const HttpRequest& request, Exchange& excha
   if (incremental && spec->to && spec->to->us >= backend_.parts().clock->now_us()) spec->to.reset();
 
   bool wait = async_text != "true";
-  auto ticket = exchange.hold();
-  auto done = [this, ticket, asked, wait](Result<std::vector<store::Run>> runs) {
-    if (!wait) return;
+  uint64_t number = wait ? keep_waiting(exchange, asked) : 0;
+  auto done = [this, number](Result<std::vector<store::Run>> runs) {
+    if (number == 0) return;
     auto result = std::make_shared<Result<WorkerAnswer>>(answer_of(runs));
-    loop_.post([this, ticket, asked, result] {
-      if (Exchange* waiting = ticket.open()) {
-        answer_result(*waiting, asked, *result);
-      } else {
-        --metrics_.in_flight;
-      }
-    });
+    loop_.post([this, number, result] { answer_waiting(number, *result); });
   };
-  if (!backend_.start_materialize(*spec, done))
-    return answer_error(exchange, asked,
-                        error(ErrorCode::kConflict, "another materialization runs", {},
-                              "wait for its end: GET /v1/runs shows it"));
+  if (!backend_.start_materialize(*spec, done)) {
+    Error busy = error(ErrorCode::kConflict, "another materialization runs", {},
+                       "wait for its end: GET /v1/runs shows it");
+    return wait ? answer_waiting(number, busy) : answer_error(exchange, asked, busy);
+  }
   if (!wait) return answer(exchange, asked, 202, "application/json", accepted_json(*views));
   exchange.wait_without_limit();
 }
