@@ -273,9 +273,9 @@ void add_notices(const std::vector<Known>& features, std::string Known::* same,
   for (const auto& [key, group] : groups) {
     const bool has_new =
         std::any_of(group.begin(), group.end(), [](const Known* one) { return one->is_new; });
-    const bool is_mixed = std::any_of(group.begin(), group.end(), [&](const Known* one) {
-      return one->*differs != group.front()->*differs;
-    });
+    const std::string& first = group.front()->*differs;
+    const bool is_mixed = std::any_of(group.begin(), group.end(),
+                                      [&](const Known* one) { return one->*differs != first; });
     if (has_new && is_mixed)
       found.push_back(fmt::format(fmt::runtime(words), fmt::arg("name", group.front()->name),
                                   fmt::arg("features", listed(group))));

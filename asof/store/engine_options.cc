@@ -103,8 +103,7 @@ Result<OptionValues> OptionValues::parse(std::span<const EngineOption> table,
     out.values_.emplace(option.name, option.default_value);
   }
   for (const auto& [name, text] : given) {
-    auto option = std::find_if(table.begin(), table.end(),
-                               [&](const EngineOption& known) { return known.name == name; });
+    auto option = std::ranges::find(table, name, &EngineOption::name);
     if (option == table.end())
       return error(ErrorCode::kInvalid, fmt::format("unknown option '{}'", name), name,
                    names.empty() ? "there are no options here" : suggestion(name, names));

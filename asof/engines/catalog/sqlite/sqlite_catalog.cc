@@ -2,27 +2,29 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
-#include "asof/base/clock.h"
-#include "asof/engines/catalog/sqlite/internal/connection.h"
 #include "asof/engines/catalog/sqlite/internal/file_lease.h"
+#include "asof/sqlite/connection.h"
 
 namespace asof::engines::catalog::sqlite {
 
 namespace {
 
-using internal::Connection;
-using internal::Statement;
+using asof::sqlite::Connection;
+using asof::sqlite::Statement;
+using asof::sqlite::Transaction;
 using store::Record;
 using store::RecordWrite;
 using store::Revision;
 
 constexpr int64_t kApplicationId = 0x41736F66;  // "Asof"
 constexpr int64_t kFormatVersion = 1;
+
+constexpr asof::sqlite::FileKind kRegistryFile{
+    "registry", "free some space and try again",
+    "restore it from a backup; the rows online stay as they are"};
 
 constexpr const char* kCreateTables = R"sql(
 CREATE TABLE projects (
@@ -72,47 +74,34 @@ Result<bool> is_registry(Connection& connection) {
   return true;
 }
 
-// Two processes that open a new file at once may each find it locked by the other, where SQLite does not wait by itself.
-Result<void> use_write_ahead_log(Connection& connection, int64_t busy_timeout_us) {
-  const int64_t deadline_us = steady_now_us() + busy_timeout_us;
-  while (true) {
-    auto mode = [&]() -> Result<std::string> {
-      ASOF_TRY_ASSIGN(Statement statement, connection.prepare("PRAGMA journal_mode=WAL"));
-      ASOF_TRY_ASSIGN(const bool has_row, statement.step());
-      return has_row ? statement.text(0) : "";
-    }();
-    if (mode && *mode == "wal") return {};
-    if (mode)
-      return error(
-          ErrorCode::kUnavailable,
-          fmt::format("registry '{}': its file system cannot hold an SQLite write-ahead log",
-                      connection.path()),
-          {}, "put the registry on a local disk");
-    if (mode.error().code != ErrorCode::kUnavailable || steady_now_us() >= deadline_us)
-      return std::move(mode).error();
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-}
-
-Result<std::unique_ptr<Connection>> connect(const std::string& path, int64_t busy_timeout_us) {
-  ASOF_TRY_ASSIGN(std::unique_ptr<Connection> connection, Connection::open(path, busy_timeout_us));
+Result<std::unique_ptr<Connection>> connect_writer(const std::string& path,
+                                                   int64_t busy_timeout_us) {
+  ASOF_TRY_ASSIGN(std::unique_ptr<Connection> connection,
+                  Connection::open(path, busy_timeout_us, kRegistryFile));
   // Asked before anything is written: a file of another program stays as it is. In one transaction, as somebody else may be
   // making the tables right now.
   ASOF_TRY(connection->execute("BEGIN"));
   Result<bool> asked = is_registry(*connection);
   ASOF_TRY(connection->execute("COMMIT"));
   ASOF_TRY_ASSIGN(const bool is_ours, std::move(asked));
-  ASOF_TRY(use_write_ahead_log(*connection, busy_timeout_us));
+  ASOF_TRY(connection->use_write_ahead_log());
   ASOF_TRY(connection->execute("PRAGMA synchronous=FULL"));
   if (is_ours) return connection;
-  ASOF_TRY(connection->transaction([&]() -> Result<void> {
-    // Somebody else may have come first.
-    ASOF_TRY_ASSIGN(const bool is_ours_by_now, is_registry(*connection));
-    if (is_ours_by_now) return {};
-    ASOF_TRY(connection->execute(kCreateTables));
-    ASOF_TRY(connection->execute(fmt::format("PRAGMA application_id={}", kApplicationId)));
-    return connection->execute(fmt::format("PRAGMA user_version={}", kFormatVersion));
-  }));
+  ASOF_TRY_ASSIGN(Transaction transaction, Transaction::begin(*connection));
+  // Somebody else may have come first.
+  ASOF_TRY_ASSIGN(const bool is_ours_by_now, is_registry(*connection));
+  if (is_ours_by_now) return connection;
+  ASOF_TRY(connection->execute(kCreateTables));
+  ASOF_TRY(connection->execute(fmt::format("PRAGMA application_id={}", kApplicationId)));
+  ASOF_TRY(connection->execute(fmt::format("PRAGMA user_version={}", kFormatVersion)));
+  ASOF_TRY(transaction.commit());
+  return connection;
+}
+
+Result<std::unique_ptr<Connection>> connect_reader(const std::string& path,
+                                                   int64_t busy_timeout_us) {
+  ASOF_TRY_ASSIGN(auto connection, connect_writer(path, busy_timeout_us));
+  ASOF_TRY(connection->execute("PRAGMA query_only=1"));
   return connection;
 }
 
@@ -122,8 +111,8 @@ class SqliteCatalog final : public store::Catalog {
                 std::unique_ptr<Connection> writer)
       : path_(std::move(path)),
         busy_timeout_us_(busy_timeout_us),
-        reader_(std::move(reader)),
-        writer_(std::move(writer)) {}
+        reader_(connect_reader, std::move(reader)),
+        writer_(connect_writer, std::move(writer)) {}
 
   Result<std::vector<std::string>> list_projects() override;
   Result<std::optional<Revision>> read_revision(std::string_view project,
@@ -144,7 +133,10 @@ class SqliteCatalog final : public store::Catalog {
  private:
   // A connection and the lock under which it is used. Readers have their own, so that they never wait for a writer.
   struct Channel {
-    explicit Channel(std::unique_ptr<Connection> opened) : connection(std::move(opened)) {}
+    using Connect = Result<std::unique_ptr<Connection>>(const std::string&, int64_t);
+    Channel(Connect* how, std::unique_ptr<Connection> opened)
+        : connect(how), connection(std::move(opened)) {}
+    Connect* connect;
     std::mutex mutex;
     std::unique_ptr<Connection> connection;
   };
@@ -153,11 +145,13 @@ class SqliteCatalog final : public store::Catalog {
   auto with(Channel& channel, Body body) -> decltype(body(std::declval<Connection&>())) {
     std::lock_guard lock(channel.mutex);
     // A restored backup is another file under the same name: what we hold open nobody sees any more.
-    if (!channel.connection->is_current()) {
-      if (!std::filesystem::exists(path_))
+    ASOF_TRY_ASSIGN(const bool is_current, channel.connection->is_current());
+    if (!is_current) {
+      std::error_code failure;
+      if (!std::filesystem::exists(path_, failure))
         return error(ErrorCode::kUnavailable, fmt::format("registry '{}' was removed", path_), {},
                      "restore it from a backup, or apply the definitions again");
-      ASOF_TRY_ASSIGN(channel.connection, connect(path_, busy_timeout_us_));
+      ASOF_TRY_ASSIGN(channel.connection, channel.connect(path_, busy_timeout_us_));
     }
     return body(*channel.connection);
   }
@@ -176,14 +170,14 @@ Result<std::vector<std::string>> SqliteCatalog::list_projects() {
     while (true) {
       ASOF_TRY_ASSIGN(const bool has_row, statement.step());
       if (!has_row) return names;
-      names.push_back(statement.text(0));
+      names.emplace_back(statement.text(0));
     }
   });
 }
 
 Revision revision_at(const Statement& statement) {
-  return {statement.integer(0), Timestamp{statement.integer(1)}, statement.text(2),
-          statement.text(3), statement.text(4)};
+  return {statement.integer(0), Timestamp{statement.integer(1)}, std::string(statement.text(2)),
+          std::string(statement.text(3)), std::string(statement.text(4))};
 }
 
 Result<std::optional<Revision>> SqliteCatalog::read_revision(std::string_view project,
@@ -217,7 +211,19 @@ Result<std::vector<Revision>> SqliteCatalog::list_revisions(std::string_view pro
   });
 }
 
-// The rest runs inside the writer's transaction.
+Record record_at(const Statement& statement) {
+  return {std::string(statement.text(0)), std::string(statement.text(1)), statement.integer(2)};
+}
+
+// What follows runs inside the writer's transaction.
+
+// 0 where there is none.
+Result<int64_t> newest_number(Connection& connection, std::string_view project) {
+  ASOF_TRY_ASSIGN(Statement statement,
+                  connection.prepare("SELECT max(number) FROM revisions WHERE project = ?1"));
+  ASOF_TRY_ASSIGN(const bool has_row, statement.bind(1, project).step());
+  return has_row ? statement.integer(0) : int64_t{0};
+}
 
 Result<int64_t> bump_counter(Connection& connection, std::string_view project) {
   ASOF_TRY_ASSIGN(
@@ -239,9 +245,7 @@ Result<void> check_versions(Connection& connection, std::string_view project,
     ASOF_TRY_ASSIGN(Statement statement,
                     connection.prepare("SELECT version FROM records WHERE project = ?1 "
                                        "AND collection = ?2 AND \"key\" = ?3"));
-    statement.bind(1, project);
-    statement.bind(2, write.collection);
-    statement.bind(3, write.key);
+    statement.bind(1, project).bind(2, write.collection).bind(3, write.key);
     ASOF_TRY_ASSIGN(const bool has_row, statement.step());
     if ((has_row ? statement.integer(0) : 0) != *write.expected_version)
       return error(ErrorCode::kConflict,
@@ -261,14 +265,10 @@ Result<void> put_record(Connection& connection, std::string_view project, const 
                 "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (project, collection, \"key\") "
                 "DO UPDATE SET body = excluded.body, version = excluded.version"
               : "DELETE FROM records WHERE project = ?1 AND collection = ?2 AND \"key\" = ?3"));
-  statement.bind(1, project);
-  statement.bind(2, write.collection);
-  statement.bind(3, write.key);
-  if (write.body) {
-    statement.bind(4, *write.body);
-    statement.bind(5, version);
-  }
-  return statement.run();
+  statement.bind(1, project).bind(2, write.collection).bind(3, write.key);
+  if (write.body) statement.bind(4, *write.body).bind(5, version);
+  ASOF_TRY(statement.run());
+  return {};
 }
 
 // A version is the counter's value: a record that was deleted and written anew has another one.
@@ -281,31 +281,29 @@ Result<void> put_records(Connection& connection, std::string_view project,
   return {};
 }
 
+Result<void> put_revision(Connection& connection, std::string_view project, int64_t number,
+                          const Revision& revision) {
+  ASOF_TRY_ASSIGN(Statement statement,
+                  connection.prepare("INSERT INTO revisions (project, number, at_us, \"by\", "
+                                     "message, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  statement.bind(1, project).bind(2, number).bind(3, revision.at.us);
+  statement.bind(4, revision.by).bind(5, revision.message).bind(6, revision.document);
+  ASOF_TRY(statement.run());
+  return {};
+}
+
 Result<void> SqliteCatalog::commit_revision(std::string_view project, int64_t expected,
                                             const Revision& revision,
                                             std::span<const RecordWrite> records) {
   return with(writer_, [&](Connection& connection) -> Result<void> {
-    return connection.transaction([&]() -> Result<void> {
-      ASOF_TRY_ASSIGN(Statement newest,
-                      connection.prepare("SELECT max(number) FROM revisions WHERE project = ?1"));
-      newest.bind(1, project);
-      ASOF_TRY_ASSIGN(const bool has_row, newest.step());
-      const int64_t number = has_row ? newest.integer(0) : 0;
-      if (number != expected)
-        return error(ErrorCode::kConflict, fmt::format("project '{}' is at revision {}, not {}",
-                                                       project, number, expected));
-      ASOF_TRY(put_records(connection, project, records));
-      ASOF_TRY_ASSIGN(Statement statement,
-                      connection.prepare("INSERT INTO revisions (project, number, at_us, \"by\", "
-                                         "message, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
-      statement.bind(1, project);
-      statement.bind(2, expected + 1);
-      statement.bind(3, revision.at.us);
-      statement.bind(4, revision.by);
-      statement.bind(5, revision.message);
-      statement.bind(6, revision.document);
-      return statement.run();
-    });
+    ASOF_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection));
+    ASOF_TRY_ASSIGN(const int64_t newest, newest_number(connection, project));
+    if (newest != expected)
+      return error(ErrorCode::kConflict, fmt::format("project '{}' is at revision {}, not {}",
+                                                     project, newest, expected));
+    ASOF_TRY(put_records(connection, project, records));
+    ASOF_TRY(put_revision(connection, project, expected + 1, revision));
+    return transaction.commit();
   });
 }
 
@@ -316,12 +314,10 @@ Result<std::optional<Record>> SqliteCatalog::read_record(std::string_view projec
     ASOF_TRY_ASSIGN(Statement statement,
                     connection.prepare("SELECT \"key\", body, version FROM records WHERE "
                                        "project = ?1 AND collection = ?2 AND \"key\" = ?3"));
-    statement.bind(1, project);
-    statement.bind(2, collection);
-    statement.bind(3, key);
+    statement.bind(1, project).bind(2, collection).bind(3, key);
     ASOF_TRY_ASSIGN(const bool has_row, statement.step());
     if (!has_row) return std::optional<Record>();
-    return std::optional<Record>({statement.text(0), statement.text(1), statement.integer(2)});
+    return std::optional<Record>(record_at(statement));
   });
 }
 
@@ -346,9 +342,7 @@ Result<std::vector<Record>> SqliteCatalog::list_records(std::string_view project
   const int64_t limit = options.limit > INT64_MAX ? -1 : static_cast<int64_t>(options.limit);
   return with(reader_, [&](Connection& connection) -> Result<std::vector<Record>> {
     ASOF_TRY_ASSIGN(Statement statement, connection.prepare(sql));
-    statement.bind(1, project);
-    statement.bind(2, collection);
-    statement.bind(3, options.prefix);
+    statement.bind(1, project).bind(2, collection).bind(3, options.prefix);
     if (end) statement.bind(4, *end);
     if (options.after) statement.bind(5, *options.after);
     statement.bind(6, limit);
@@ -356,7 +350,7 @@ Result<std::vector<Record>> SqliteCatalog::list_records(std::string_view project
     while (true) {
       ASOF_TRY_ASSIGN(const bool has_row, statement.step());
       if (!has_row) return records;
-      records.push_back({statement.text(0), statement.text(1), statement.integer(2)});
+      records.push_back(record_at(statement));
     }
   });
 }
@@ -364,8 +358,10 @@ Result<std::vector<Record>> SqliteCatalog::list_records(std::string_view project
 Result<void> SqliteCatalog::write_records(std::string_view project,
                                           std::span<const RecordWrite> records) {
   if (records.empty()) return {};
-  return with(writer_, [&](Connection& connection) {
-    return connection.transaction([&] { return put_records(connection, project, records); });
+  return with(writer_, [&](Connection& connection) -> Result<void> {
+    ASOF_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection));
+    ASOF_TRY(put_records(connection, project, records));
+    return transaction.commit();
   });
 }
 
@@ -381,7 +377,10 @@ Result<int64_t> SqliteCatalog::change_counter(std::string_view project) {
 
 Result<std::unique_ptr<store::Lease>> SqliteCatalog::acquire_lease(std::string_view project,
                                                                    std::string_view name) {
-  return internal::acquire_file_lease(path_ + ".leases", project, name);
+  // SQLite follows symbolic links: one registry, by whatever path, has one folder of leases.
+  std::error_code failure;
+  const std::filesystem::path real = std::filesystem::canonical(path_, failure);
+  return internal::acquire_file_lease((failure ? path_ : real.string()) + ".leases", project, name);
 }
 
 // sqlite:PATH, sqlite://PATH; relative ones start at the repository.
@@ -415,9 +414,8 @@ Result<std::unique_ptr<store::Catalog>> open(const store::EngineAddress& address
                   store::OptionValues::parse(kOptions, address.options));
   const int64_t busy_timeout_us = options.duration_us("busy_timeout");
   ASOF_TRY_ASSIGN(std::string path, resolve_path(address));
-  ASOF_TRY_ASSIGN(auto writer, connect(path, busy_timeout_us));
-  ASOF_TRY_ASSIGN(auto reader, connect(path, busy_timeout_us));
-  ASOF_TRY(reader->execute("PRAGMA query_only=1"));
+  ASOF_TRY_ASSIGN(auto writer, connect_writer(path, busy_timeout_us));
+  ASOF_TRY_ASSIGN(auto reader, connect_reader(path, busy_timeout_us));
   return std::unique_ptr<store::Catalog>(std::make_unique<SqliteCatalog>(
       std::move(path), busy_timeout_us, std::move(reader), std::move(writer)));
 }

@@ -282,6 +282,39 @@ TEST(SqliteCatalog, FollowsAFileThatWasMadeAnew) {
   EXPECT_EQ((*other)->list_revisions("shop")->size(), 2u);
 }
 
+TEST(SqliteCatalog, SaysSoWhereItsFolderMayNotBeEnteredAnyMore) {
+  const std::string folder = make_folder();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() == 0 && (::chown(folder.c_str(), 65'534, 65'534) != 0 || ::setuid(65'534) != 0))
+      ::_exit(1);
+    auto catalog = open_at(folder, "registry.db");
+    if (!catalog) ::_exit(2);
+    fs::permissions(folder, fs::perms(0));
+    auto counter = (*catalog)->change_counter("shop");
+    fs::permissions(folder, fs::perms(0755));
+    if (counter || counter.error().code != ErrorCode::kUnavailable) ::_exit(3);
+    if (counter.error().message.find("Permission denied") == std::string::npos) ::_exit(4);
+    ::_exit((*catalog)->change_counter("shop") ? 0 : 5);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "exit " << WEXITSTATUS(status);
+}
+
+TEST(SqliteCatalog, HoldsOneLeaseForARegistryOfTwoPaths) {
+  const std::string folder = make_folder(), other = make_folder();
+  auto catalog = open_at(folder, "registry.db");
+  fs::create_symlink(folder + "/registry.db", other + "/linked.db");
+  auto linked = open_at(other, "linked.db");
+  ASSERT_TRUE(catalog && linked);
+  auto lease = (*catalog)->acquire_lease("shop", "view");
+  ASSERT_TRUE(lease);
+  auto second = (*linked)->acquire_lease("shop", "view");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kConflict);
+}
+
 TEST(SqliteCatalog, ManyProcessesMayOpenANewFileAtOnce) {
   for (int round = 0; round < 5; ++round) {
     const std::string folder = make_folder();

@@ -1,13 +1,8 @@
 #include "asof/engines/online/sqlite/internal/database.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
-
-#include "asof/base/clock.h"
 
 namespace asof::engines::online::sqlite {
 
@@ -17,6 +12,10 @@ constexpr int64_t kApplicationId = 0x41734f6e;  // "AsOn"
 constexpr int64_t kFormatVersion = 1;
 constexpr size_t kMaxIdleReaders = 16;
 constexpr uint64_t kPageBytes = 4096;
+
+constexpr asof::sqlite::FileKind kStoreFile{
+    "SQLite store", "free some space on its disk, or raise the option max_size",
+    "remove the file and materialize again: everything in it can be rebuilt"};
 
 constexpr const char* kSchema = R"sql(
   create table asof_tables(id integer primary key, project text not null, name text not null, unique(project, name));
@@ -43,44 +42,27 @@ Result<void> check_place(const std::string& path) {
   return {};
 }
 
-// Only one process at a time can turn WAL on, and the busy timeout does not hold for it.
-Result<void> turn_wal_on(Connection& connection, int64_t timeout_us) {
-  const int64_t until = steady_now_us() + timeout_us;
-  for (;;) {
-    Result<void> turned = connection.execute("pragma journal_mode = wal");
-    if (turned || turned.error().code != ErrorCode::kUnavailable || steady_now_us() >= until)
-      return turned;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-}
-
 }  // namespace
-
-FileIdentity identify_file(const std::string& path) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino};
-}
 
 Result<std::shared_ptr<Database>> Database::open(const SqliteSettings& settings) {
   ASOF_TRY(check_place(settings.path));
   std::shared_ptr<Database> database(new Database(settings));
-  ASOF_TRY_ASSIGN(database->writing_, Connection::open(settings.path, settings.busy_timeout_us));
+  ASOF_TRY_ASSIGN(database->writing_,
+                  Connection::open(settings.path, settings.busy_timeout_us, kStoreFile));
   ASOF_TRY(database->prepare_file());
-  database->identity_ = identify_file(settings.path);
   return database;
 }
 
 Result<void> Database::prepare_file() {
   Connection& connection = *writing_;
   // Nothing may be written to a file before it is known to be ours or empty.
-  ASOF_TRY_ASSIGN(int64_t application, connection.query_integer("pragma application_id"));
-  ASOF_TRY_ASSIGN(int64_t objects, connection.query_integer("select count(*) from sqlite_master"));
+  ASOF_TRY_ASSIGN(int64_t application, connection.read_integer("pragma application_id"));
+  ASOF_TRY_ASSIGN(int64_t objects, connection.read_integer("select count(*) from sqlite_master"));
   if (application != kApplicationId && (application != 0 || objects != 0))
     return error(ErrorCode::kCorrupt,
                  fmt::format("SQLite file '{}' belongs to another program", settings_.path),
                  "online", "name a file that does not exist yet");
-  ASOF_TRY(turn_wal_on(connection, settings_.busy_timeout_us));
+  ASOF_TRY(connection.use_write_ahead_log());
   ASOF_TRY(
       connection.execute("pragma synchronous = full"));  // what is committed survives a power cut
   if (settings_.max_bytes != 0)
@@ -88,7 +70,7 @@ Result<void> Database::prepare_file() {
         fmt::format("pragma max_page_count = {}", settings_.max_bytes / kPageBytes)));
   {
     ASOF_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection));
-    ASOF_TRY_ASSIGN(int64_t there, connection.query_integer("select count(*) from sqlite_master"));
+    ASOF_TRY_ASSIGN(int64_t there, connection.read_integer("select count(*) from sqlite_master"));
     if (there == 0) {
       ASOF_TRY(connection.execute(kSchema));
       ASOF_TRY(connection.execute(fmt::format("pragma application_id = {}", kApplicationId)));
@@ -96,7 +78,7 @@ Result<void> Database::prepare_file() {
     }
     ASOF_TRY(transaction.commit());
   }
-  ASOF_TRY_ASSIGN(int64_t version, connection.query_integer("pragma user_version"));
+  ASOF_TRY_ASSIGN(int64_t version, connection.read_integer("pragma user_version"));
   if (version != kFormatVersion)
     return error(ErrorCode::kCorrupt,
                  fmt::format("SQLite store '{}' has format version {}, this program reads {}",
@@ -114,7 +96,8 @@ Result<Database::Reader> Database::reader() {
       return reader;
     }
   }
-  ASOF_TRY_ASSIGN(auto connection, Connection::open(settings_.path, settings_.busy_timeout_us));
+  ASOF_TRY_ASSIGN(auto connection,
+                  Connection::open(settings_.path, settings_.busy_timeout_us, kStoreFile));
   ASOF_TRY(connection->execute("pragma query_only = 1; pragma cache_size = -8192"));
   return Reader(*this, std::move(connection));
 }
@@ -132,7 +115,7 @@ Result<std::optional<int64_t>> Database::find_table(Connection& connection, std:
   }
   ASOF_TRY_ASSIGN(Statement select,
                   connection.prepare("select id from asof_tables where project = ? and name = ?"));
-  ASOF_TRY_ASSIGN(bool found, select.bind_text(1, settings_.project).bind_text(2, name).step());
+  ASOF_TRY_ASSIGN(bool found, select.bind(1, settings_.project).bind(2, name).step());
   if (!found) return std::optional<int64_t>();
   std::lock_guard lock(mutex_);
   return std::optional(tables_.emplace(name, select.integer(0)).first->second);
@@ -146,7 +129,7 @@ Result<int64_t> Database::make_table(Connection& writing, std::string_view name)
         Statement insert,
         writing.prepare(
             "insert into asof_tables(project, name) values (?, ?) on conflict do nothing"));
-    ASOF_TRY(insert.bind_text(1, settings_.project).bind_text(2, name).run());
+    ASOF_TRY(insert.bind(1, settings_.project).bind(2, name).run());
   }
   ASOF_TRY_ASSIGN(auto made, find_table(writing, name));
   ASOF_CHECK(made.has_value());

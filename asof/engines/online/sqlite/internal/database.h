@@ -1,8 +1,6 @@
 // The file with its connections: one that writes, and as many that read as reads run at once.
 #pragma once
 
-#include <sys/types.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,9 +9,13 @@
 #include <vector>
 
 #include "asof/base/result.h"
-#include "asof/engines/online/sqlite/internal/connection.h"
+#include "asof/sqlite/connection.h"
 
 namespace asof::engines::online::sqlite {
+
+using asof::sqlite::Connection;
+using asof::sqlite::Statement;
+using asof::sqlite::Transaction;
 
 struct SqliteSettings {
   std::string path;
@@ -21,14 +23,6 @@ struct SqliteSettings {
   uint64_t max_bytes = 0;
   int64_t busy_timeout_us = 5'000'000;
 };
-
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t file = 0;
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
-};
-
-FileIdentity identify_file(const std::string& path);
 
 // Threads: all methods, from any thread.
 class Database {
@@ -70,7 +64,8 @@ class Database {
   // The same, giving it a number where it has none.
   Result<int64_t> make_table(Connection& writing, std::string_view name);
 
-  const FileIdentity& identity() const { return identity_; }
+  // Whether its path still leads to the file that was opened.
+  Result<bool> is_current() const { return writing_->is_current(); }
 
  private:
   explicit Database(const SqliteSettings& settings) : settings_(settings) {}
@@ -78,7 +73,6 @@ class Database {
   void give_back(std::unique_ptr<Connection> connection);
 
   SqliteSettings settings_;
-  FileIdentity identity_;
   std::mutex write_mutex_;
   std::unique_ptr<Connection> writing_;
   std::mutex mutex_;  // of what stands below

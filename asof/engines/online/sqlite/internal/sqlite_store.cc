@@ -26,8 +26,6 @@ constexpr const char* kSelectKey =
 constexpr const char* kSelectTable =
     "select view_id, generation, row, key from asof_rows where table_id = ? order by key, view_id, "
     "generation";
-constexpr const char* kSelectRow =
-    "select row from asof_rows where table_id = ? and key = ? and view_id = ? and generation = ?";
 constexpr const char* kInsert =
     "insert into asof_rows(table_id, key, view_id, generation, row) values (?, ?, ?, ?, ?) on "
     "conflict do nothing";
@@ -113,7 +111,8 @@ class SqliteStore final : public store::OnlineStore {
   // where others read, and the marks of the lost one are not taken for its own.
   Result<std::shared_ptr<Database>> database_where_path_is() {
     std::shared_ptr<Database> now = database();
-    if (identify_file(settings_.path) == now->identity()) return now;
+    ASOF_TRY_ASSIGN(const bool is_current, now->is_current());
+    if (is_current) return now;
     ASOF_TRY(open());
     return database();
   }
@@ -307,7 +306,7 @@ Result<std::optional<std::string>> SqliteStore::read_mark(std::string_view name)
   ASOF_TRY_ASSIGN(Database::Reader reader, now->reader());
   ASOF_TRY_ASSIGN(Statement select,
                   reader->prepare("select value from asof_marks where project = ? and name = ?"));
-  ASOF_TRY_ASSIGN(bool found, select.bind_text(1, settings_.project).bind_blob(2, name).step());
+  ASOF_TRY_ASSIGN(bool found, select.bind(1, settings_.project).bind_blob(2, name).step());
   if (!found) return std::optional<std::string>();
   return std::optional(std::string(select.blob(0)));
 }
@@ -318,7 +317,7 @@ Result<void> SqliteStore::write_mark(std::string_view name, std::string_view val
   ASOF_TRY_ASSIGN(Statement put,
                   writer->prepare("insert into asof_marks(project, name, value) values (?, ?, ?) "
                                   "on conflict do update set value = excluded.value"));
-  ASOF_TRY(put.bind_text(1, settings_.project).bind_blob(2, name).bind_blob(3, value).run());
+  ASOF_TRY(put.bind(1, settings_.project).bind_blob(2, name).bind_blob(3, value).run());
   return {};
 }
 
