@@ -8,6 +8,7 @@
 #include "asof/base/log.h"
 #include "asof/base/nearest.h"
 #include "asof/materialize/internal/dropped_views.h"
+#include "asof/materialize/internal/generations.h"
 #include "asof/materialize/internal/run_context.h"
 #include "asof/materialize/internal/view_record.h"
 #include "asof/materialize/internal/view_run.h"
@@ -61,7 +62,7 @@ Result<std::vector<store::Run>> Materializer::run(const std::string& project,
   ASOF_TRY_ASSIGN(const std::vector<std::string> views, choose_views(*snapshot, spec.views));
   const internal::RunContext context{catalog_, offline_, online_, clock_, project, progress};
   // What it cannot erase now, the next run erases: no view's load depends on it.
-  if (auto erased = internal::erase_dropped_views(context); !erased)
+  if (auto erased = internal::erase_dropped_views(context, spec.reader_grace); !erased)
     log(LogLevel::kWarning, "dropped views stay online", {{"why", erased.error().text()}});
   std::vector<store::Run> runs;
   for (const std::string& view : views) {
@@ -83,15 +84,20 @@ Result<uint64_t> Materializer::sweep(const std::string& project) {
     if (!lease && lease.error().code == ErrorCode::kConflict) continue;
     if (!lease) return std::move(lease).error();
     ASOF_TRY_ASSIGN(auto record, internal::ViewRecord::read(catalog_, project, view.name));
-    if (!record || record->state().serving.number == 0) continue;
+    if (!record) continue;
     store::ViewState state = record->state();
     const Timestamp bound = subtract_saturating(Timestamp{clock_.now_us()}, *view.online_retention);
-    ASOF_TRY_ASSIGN(const uint64_t erased,
-                    online_.erase(store::make_table(state.serving.key_columns),
-                                  plan::slot_of(state, state.serving), codec::row_bound(bound.us)));
-    if (erased == 0) continue;
-    swept += erased;
-    state.serving.rows -= static_cast<int64_t>(erased);
+    uint64_t erased_of_view = 0;
+    std::vector<store::Generation*> generations = {&state.serving};
+    for (store::Generation& generation : state.previous) generations.push_back(&generation);
+    for (store::Generation* generation : generations) {
+      if (generation->number == 0) continue;
+      ASOF_TRY_ASSIGN(const uint64_t erased,
+                      internal::erase_older(online_, state, *generation, bound));
+      erased_of_view += erased;
+    }
+    if (erased_of_view == 0) continue;
+    swept += erased_of_view;
     auto committed = record->commit(std::move(state), {});
     if (!committed && committed.error().code != ErrorCode::kConflict) return committed.error();
   }

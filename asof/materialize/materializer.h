@@ -30,6 +30,8 @@ struct MaterializeSpec {
   uint64_t memory_budget_bytes = 512ull << 20;
   uint64_t files_at_once_bytes =
       2ull << 30;  // what is finished of a long load is entered in steps of about this size
+  // How long rows stay that readers have just been told to leave: a server learns of it within a second.
+  Duration reader_grace{5 * kMicrosPerSecond};
 };
 
 struct RunProgress {

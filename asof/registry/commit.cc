@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "asof/base/clock.h"
 #include "asof/store/ledger.h"
 
 namespace asof::registry::internal {
@@ -37,13 +38,14 @@ Result<void> drop(const Commit& commit, const store::ViewState& state,
   store::DroppedView dropped;
   dropped.view = state.view;
   dropped.view_id = state.view_id;
-  dropped.dropped_at = commit.revision.at;
-  for (const store::Generation* generation : {&state.serving, &state.loading, &state.previous}) {
-    if (generation->number == 0) continue;
-    dropped.generations.push_back(*generation);
+  dropped.dropped_at = Timestamp{SystemClock().now_us()};
+  dropped.generations = state.previous;
+  for (const store::Generation* generation : {&state.serving, &state.loading})
+    if (generation->number != 0) dropped.generations.push_back(*generation);
+  for (const store::Generation& generation : dropped.generations) {
     ASOF_TRY_ASSIGN(
         std::vector<RecordWrite> files,
-        store::forget_files(commit.catalog, commit.project, state.view, generation->number));
+        store::forget_files(commit.catalog, commit.project, state.view, generation.number));
     writes.insert(writes.end(), std::make_move_iterator(files.begin()),
                   std::make_move_iterator(files.end()));
   }

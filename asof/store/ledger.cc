@@ -39,12 +39,22 @@ void set(Json& json, const char* name, const std::optional<Timestamp>& t) {
 }
 
 Json generation_json(const Generation& generation) {
-  return {{"number", generation.number},
-          {"load_hash", generation.load_hash},
-          {"key_columns", to_json_value(generation.key_columns)},
-          {"features", to_json_value(generation.features)},
-          {"last_run", generation.last_run},
-          {"rows", generation.rows}};
+  Json json = {{"number", generation.number},
+               {"load_hash", generation.load_hash},
+               {"key_columns", to_json_value(generation.key_columns)},
+               {"features", to_json_value(generation.features)},
+               {"last_run", generation.last_run},
+               {"rows", generation.rows}};
+  if (generation.rows_in_doubt) json["rows_in_doubt"] = true;
+  if (generation.retention) json["retention_us"] = generation.retention->us;
+  set(json, "retired_at", generation.retired_at);
+  return json;
+}
+
+Json generations_json(const std::vector<Generation>& generations) {
+  Json list = Json::array();
+  for (const Generation& generation : generations) list.push_back(generation_json(generation));
+  return list;
 }
 
 Result<Generation> generation_from(const Json& json) {
@@ -58,6 +68,10 @@ Result<Generation> generation_from(const Json& json) {
   fields.read("features", out.features);
   fields.read("last_run", out.last_run);
   fields.read("rows", out.rows);
+  fields.read("rows_in_doubt", out.rows_in_doubt);
+  if (fields.find("retention_us") != nullptr)
+    fields.read("retention_us", out.retention.emplace(Duration{0}).us);
+  fields.read("retired_at", out.retired_at);
   ASOF_TRY(fields.finish());
   return out;
 }
@@ -66,6 +80,19 @@ Result<void> read_generation(const JsonFields& fields, std::string_view name, Ge
   const Json* json = fields.find(name);
   if (json == nullptr) return {};
   ASOF_TRY_ASSIGN(out, generation_from(*json));
+  return {};
+}
+
+Result<void> read_generations(const JsonFields& fields, std::string_view name,
+                              std::vector<Generation>& out) {
+  const Json* list = fields.find(name);
+  if (list == nullptr) return {};
+  if (!list->is_array())
+    return error(ErrorCode::kCorrupt, fmt::format("'{}' is no list of generations", name));
+  for (const Json& json : *list) {
+    ASOF_TRY_ASSIGN(Generation read, generation_from(json));
+    out.push_back(std::move(read));
+  }
   return {};
 }
 
@@ -95,6 +122,7 @@ std::string_view to_string(FileState state) {
     case FileState::kDone: return "done";
     case FileState::kDeferred: return "deferred";
     case FileState::kUnreadable: return "unreadable";
+    case FileState::kGone: return "gone";
   }
   return "done";
 }
@@ -105,7 +133,7 @@ RecordWrite to_record(const ViewState& state) {
                {"missing_outside_range", state.missing_outside_range}};
   if (state.serving.number != 0) json["serving"] = generation_json(state.serving);
   if (state.loading.number != 0) json["loading"] = generation_json(state.loading);
-  if (state.previous.number != 0) json["previous"] = generation_json(state.previous);
+  if (!state.previous.empty()) json["previous"] = generations_json(state.previous);
   set(json, "last_run_started", state.last_run_started);
   set(json, "last_run_finished", state.last_run_finished);
   set(json, "newest_event", state.newest_event);
@@ -131,20 +159,17 @@ Result<ViewState> view_state_from_json(std::string_view body) {
   ASOF_TRY(fields.finish());
   ASOF_TRY(read_generation(fields, "serving", out.serving));
   ASOF_TRY(read_generation(fields, "loading", out.loading));
-  ASOF_TRY(read_generation(fields, "previous", out.previous));
+  ASOF_TRY(read_generations(fields, "previous", out.previous));
   return out;
 }
 
 RecordWrite forget_view_state(std::string_view view) { return remove(kViews, std::string(view)); }
 
 RecordWrite to_record(const DroppedView& dropped) {
-  Json generations = Json::array();
-  for (const Generation& generation : dropped.generations)
-    generations.push_back(generation_json(generation));
   return put(kDropped, dropped_key(dropped.view_id),
              {{"view", dropped.view},
               {"view_id", dropped.view_id},
-              {"generations", std::move(generations)},
+              {"generations", generations_json(dropped.generations)},
               {"dropped_at", to_json_value(dropped.dropped_at)}});
 }
 
@@ -156,14 +181,9 @@ Result<DroppedView> dropped_view_from_json(std::string_view body) {
   fields.read("view", out.view);
   fields.read("view_id", out.view_id);
   fields.read("dropped_at", out.dropped_at);
-  const Json* generations = fields.find("generations");
-  if (generations == nullptr || !generations->is_array())
-    fields.fail("generations", "a list of generations");
+  fields.require("generations");
   ASOF_TRY(fields.finish());
-  for (const Json& generation : *generations) {
-    ASOF_TRY_ASSIGN(Generation read, generation_from(generation));
-    out.generations.push_back(std::move(read));
-  }
+  ASOF_TRY(read_generations(fields, "generations", out.generations));
   return out;
 }
 
@@ -250,7 +270,9 @@ Result<FileEntry> file_entry_from_json(std::string_view body) {
   fields.read("path", out.path);
   fields.read("size", out.size);
   fields.read("modified_us", out.modified_us);
-  fields.read("state", {FileState::kDone, FileState::kDeferred, FileState::kUnreadable}, out.state);
+  fields.read("state",
+              {FileState::kDone, FileState::kDeferred, FileState::kUnreadable, FileState::kGone},
+              out.state);
   fields.read("deferred_from", out.deferred_from);
   fields.read("run", out.run);
   ASOF_TRY(fields.finish());

@@ -26,6 +26,12 @@ struct Generation {
   // The last run that wrote into it; the store's marker holds the same or a later one.
   int64_t last_run = 0;
   int64_t rows = 0;  // rows online: inserted less erased
+  // A run that began to write into it has not said yet how many rows: after a kill they are counted anew.
+  bool rows_in_doubt = false;
+  // The view's online_retention when it was loaded: what was older is not in it.
+  std::optional<Duration> retention;
+  // When readers were told to leave it, by the real clock.
+  std::optional<Timestamp> retired_at;
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 
@@ -37,7 +43,8 @@ struct ViewState {
   Generation serving;
   // While a run loads a new one (a killed run leaves it, the next one clears it).
   Generation loading;
-  Generation previous;  // kept until the next run
+  // Served before, the latest last: kept until a run finds that every reader has left it.
+  std::vector<Generation> previous;
   // Of the last run that succeeded: `verify` compares as of it.
   std::optional<Timestamp> last_run_started;
   std::optional<Timestamp> last_run_finished;
@@ -79,7 +86,12 @@ struct Run {
   friend bool operator==(const Run&, const Run&) = default;
 };
 
-enum class FileState { kDone, kDeferred, kUnreadable };
+enum class FileState {
+  kDone,
+  kDeferred,
+  kUnreadable,
+  kGone,  // no longer there, while the rows that it brought are
+};
 std::string_view to_string(FileState state);
 
 // A file that a generation has read. Collection "files/<view>/<generation>", key = its path.
@@ -100,7 +112,7 @@ struct DroppedView {
   std::string view;
   uint32_t view_id = 0;
   std::vector<Generation> generations;  // served, loading and previous, as far as they were there
-  Timestamp dropped_at;
+  Timestamp dropped_at;                 // by the real clock
   friend bool operator==(const DroppedView&, const DroppedView&) = default;
 };
 

@@ -36,7 +36,10 @@ ViewState full_state() {
   state.view_id = 4'000'000'000;
   state.serving = generation(2);
   state.loading = generation(3);
-  state.previous = generation(1);
+  state.previous = {generation(1), generation(2)};
+  state.previous.back().rows_in_doubt = true;
+  state.previous.back().retention = Duration{1};
+  state.previous.back().retired_at = at("2027-01-01");
   state.last_run_started = at("2026-05-08T00:00:00.123456Z");
   state.last_run_finished = at("2026-05-08T00:00:01Z");
   state.newest_event = at("1969-12-31T23:59:59.999999Z");
@@ -126,7 +129,8 @@ TEST(FileEntryJson, KeepsEveryField) {
   EXPECT_EQ(record.collection, "files/clicks/3");
   EXPECT_EQ(record.key, "data/a b.parquet");
   EXPECT_EQ(*file_entry_from_json(*record.body), full_file());
-  for (FileState state : {FileState::kDone, FileState::kDeferred, FileState::kUnreadable}) {
+  for (FileState state :
+       {FileState::kDone, FileState::kDeferred, FileState::kUnreadable, FileState::kGone}) {
     FileEntry file = full_file();
     file.state = state;
     EXPECT_EQ(*file_entry_from_json(*to_record("v", 1, file).body), file);

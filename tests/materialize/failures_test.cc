@@ -21,6 +21,7 @@ class FailingStore final : public store::OnlineStore {
  public:
   explicit FailingStore(std::unique_ptr<store::OnlineStore> inner) : inner_(std::move(inner)) {}
   int64_t writes_left = INT64_MAX;
+  bool loses_answers = false;  // rows are written, and the caller never hears of it
 
   store::OnlineStoreTraits traits() const override { return inner_->traits(); }
   void read(std::span<const store::ReadGroup> groups, int64_t deadline_us, store::RowSink& sink,
@@ -30,7 +31,9 @@ class FailingStore final : public store::OnlineStore {
   Result<store::WriteCounts> write(const store::Table& table, const store::Slot& slot,
                                    std::span<const store::KeyRow> rows) override {
     if (writes_left-- <= 0) return error(ErrorCode::kExhausted, "the disk is full");
-    return inner_->write(table, slot, rows);
+    auto counts = inner_->write(table, slot, rows);
+    if (loses_answers) return error(ErrorCode::kUnavailable, "the server is gone");
+    return counts;
   }
   Result<bool> compare_and_swap(const store::Table& table, const store::Slot& slot,
                                 std::string_view key, std::optional<std::string_view> expected,
@@ -204,6 +207,25 @@ TEST(Failures, OfTheStoreLeaveTheServedGenerationAsItIs) {
   online.writes_left = INT64_MAX;
   EXPECT_EQ(world.run_one().state, store::RunState::kSucceeded);
   EXPECT_EQ(world.state().serving.number, 3u);
+}
+
+TEST(Failures, RowsThatNobodyCountedAreCountedOnceARunSucceeds) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 10)});
+  FailingStore& online = make_failing(world);
+  world.run_one();
+  world.add_file("b.parquet", {row("bob", 1, 10), row("cat", 2, 10)});
+  online.loses_answers = true;
+  EXPECT_EQ(world.run_one().state, store::RunState::kFailed);
+  online.loses_answers = false;
+  // In between one that fails before it writes.
+  auto data = std::exchange(world.offline.data, {});
+  EXPECT_EQ(world.run_one().state, store::RunState::kFailed);
+  world.offline.data = std::move(data);
+  EXPECT_EQ(world.run_one().state, store::RunState::kSucceeded);
+  EXPECT_THAT(world.served(), SizeIs(3));
+  EXPECT_EQ(world.state().serving.rows, 3);
+  EXPECT_FALSE(world.state().serving.rows_in_doubt);
 }
 
 TEST(Failures, AFullLoadIsContinuedWhereItStopped) {

@@ -78,13 +78,51 @@ TEST(Generations, ThePreviousOneIsKeptUntilTheNextRun) {
   world.add_file("a.parquet", {row("ann", 1, 1), row("bob", 1, 1)});
   world.run_one();
   world.run_one(full());
-  EXPECT_EQ(world.state().previous.number, 1u);
+  ASSERT_EQ(world.state().previous.size(), 1u);
+  EXPECT_EQ(world.state().previous.front().number, 1u);
   EXPECT_EQ(world.rows_of(1), 2u);
   world.run_one();
-  EXPECT_EQ(world.state().previous.number, 0u);
+  EXPECT_THAT(world.state().previous, IsEmpty());
   EXPECT_EQ(world.rows_of(1), 0u);
   EXPECT_EQ(world.rows_of(2), 2u);
   EXPECT_THAT(*store::read_files(world.catalog, kProject, kView, 1), IsEmpty());
+}
+
+// A server learns of a flip within a second, and may still be answering a request that it began before.
+TEST(Generations, TheyStayForReadersThatMayNotHaveLeftThem) {
+  World world;
+  world.reader_grace = Duration{3600 * kMicrosPerSecond};
+  world.add_file("a.parquet", {row("ann", 1, 1), row("bob", 1, 1)});
+  world.run_one();
+  for (uint32_t generation = 2; generation <= 4; ++generation) {
+    EXPECT_EQ(world.run_one(full()).generation, generation);
+    world.run_one();
+  }
+  EXPECT_EQ(world.state().previous.size(), 3u);
+  for (uint32_t generation = 1; generation <= 4; ++generation)
+    EXPECT_EQ(world.rows_of(generation), 2u) << generation;
+  world.reader_grace = Duration{0};
+  world.run_one();
+  EXPECT_THAT(world.state().previous, IsEmpty());
+  for (uint32_t generation = 1; generation <= 3; ++generation)
+    EXPECT_EQ(world.rows_of(generation), 0u) << generation;
+  EXPECT_EQ(world.rows_of(4), 2u);
+}
+
+TEST(Generations, RowsOfADroppedViewStayForReadersThatMayNotHaveLeftThem) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 1)});
+  world.run_one();
+  model::Definitions none = world.definitions;
+  none.views.clear();
+  none.services.clear();
+  world.apply(none);
+  world.reader_grace = Duration{3600 * kMicrosPerSecond};
+  world.run();
+  EXPECT_EQ(store::read_dropped_views(world.catalog, kProject)->size(), 1u);
+  world.reader_grace = Duration{0};
+  world.run();
+  EXPECT_THAT(*store::read_dropped_views(world.catalog, kProject), IsEmpty());
 }
 
 TEST(Generations, AChangedDefinitionIsServedOnlyOnceItIsLoaded) {

@@ -124,7 +124,7 @@ TEST(InPlace, AFullRunTakesAwayWhatTheSourceNoLongerHas) {
   EXPECT_THAT(world.served(), ElementsAre(Pair("ann", "40@4")));
   EXPECT_EQ(store.size(), 1u);
   EXPECT_EQ(world.state().serving.rows, 1);
-  EXPECT_EQ(world.state().previous.number, 0u);
+  EXPECT_THAT(world.state().previous, IsEmpty());
 }
 
 TEST(InPlace, AChangedDefinitionLeavesNothingOfTheOld) {

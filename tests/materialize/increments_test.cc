@@ -10,6 +10,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
@@ -72,9 +73,16 @@ TEST(Increments, AFileThatIsGoneIsNotedOnce) {
   world.run_one();
   world.offline.data[kFiles].files.erase(world.path_of("a.parquet"));
   EXPECT_THAT(world.run_one().notes, Contains(HasSubstr("a.parquet")));
-  EXPECT_EQ(world.entries().size(), 1u);
+  EXPECT_EQ(world.entries().front().state, store::FileState::kGone);
   EXPECT_EQ(world.served().size(), 2u);
   EXPECT_THAT(world.run_one().notes, ElementsAre("nothing new to read"));
+  // It may come back.
+  world.add_file("a.parquet", {row("ann", 2, 20)});
+  const store::Run run = world.run_one();
+  EXPECT_EQ(run.rows_read, 1);
+  EXPECT_THAT(run.notes, IsEmpty());
+  EXPECT_EQ(world.entries().front().state, store::FileState::kDone);
+  EXPECT_THAT(world.served(), Contains(Pair("ann", "20@2")));
 }
 
 TEST(Increments, AFileThatChangesWhileItIsReadIsReadAgain) {

@@ -7,7 +7,9 @@
 namespace asof::testing {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
@@ -45,6 +47,44 @@ TEST(Retention, TheSweepErasesBetweenRuns) {
   EXPECT_THAT(world.served(), ElementsAre(Pair("cat", "3@999")));
   EXPECT_EQ(world.state().serving.rows, 1);
   EXPECT_EQ(*world.materializer().sweep(kProject), 0u);
+}
+
+TEST(Retention, HoldsForAGenerationThatIsKeptForItsReaders) {
+  World world(make_retained());
+  world.reader_grace = Duration{3600 * kMicrosPerSecond};
+  world.add_file("a.parquet", {row("bob", 995, 2), row("cat", 999, 3)});
+  world.run_one();
+  materialize::MaterializeSpec full;
+  full.full = true;
+  world.run_one(full);
+  EXPECT_EQ(world.rows_of(1), 2u);
+  world.clock.now = at_hour(1006).us;
+  EXPECT_EQ(*world.materializer().sweep(kProject), 2u);
+  EXPECT_EQ(world.rows_of(1), 1u);
+  world.clock.now = at_hour(1010).us;
+  world.run_one();
+  EXPECT_EQ(world.rows_of(1), 0u);
+}
+
+TEST(Retention, RaisedItLoadsWhatItRefused) {
+  World world(make_retained());
+  world.add_file("a.parquet", {row("ann", 900, 1), row("cat", 999, 3)});
+  world.add_file("b.parquet", {row("dan", 1, 4)});
+  world.run_one();
+  model::Definitions raised = world.definitions;
+  raised.views.front().max_age = raised.views.front().online_retention =
+      Duration{200 * 3600 * kMicrosPerSecond};
+  world.apply(raised);
+  const store::Run run = world.run_one();
+  EXPECT_EQ(run.kind, store::RunKind::kIncremental);
+  EXPECT_THAT(run.notes, Contains(HasSubstr("was 10h and is 200h now")));
+  EXPECT_THAT(world.served(), ElementsAre(Pair("ann", "1@900"), Pair("cat", "3@999")));
+  EXPECT_EQ(world.run_one().rows_read, 0);
+  raised.views.front().max_age = raised.views.front().online_retention = std::nullopt;
+  world.apply(raised);
+  world.run_one();
+  EXPECT_THAT(world.served(), Contains(Pair("dan", "4@1")));
+  EXPECT_EQ(world.run_one().rows_read, 0);
 }
 
 TEST(Retention, NothingIsErasedUnderASetClock) {

@@ -191,6 +191,34 @@ TEST(Verify, TakesExpiredRowsAsEqual) {
   expect_counts(verify(world), 3, 1, 0, 2, 0);
 }
 
+TEST(Verify, MissesNothingThatAnOlderRetentionRefused) {
+  model::Definitions definitions = make_definitions();
+  definitions.views.front().max_age = Duration{10 * 3600 * kMicrosPerSecond};
+  definitions.views.front().online_retention = Duration{10 * 3600 * kMicrosPerSecond};
+  World world(definitions);
+  world.add_file("a.parquet", {row("ann", 900, 1), row("cat", 999, 3)});
+  world.run_one();
+  definitions.views.front().max_age = definitions.views.front().online_retention = std::nullopt;
+  world.apply(definitions);
+  EXPECT_EQ(verify(world).differences, 0u);
+  world.run_one();
+  expect_counts(verify(world), 2, 2, 0, 0, 0);
+}
+
+TEST(Verify, RemembersThatAFileIsGone) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 10)});
+  world.add_file("b.parquet", {row("bob", 1, 10)});
+  world.run_one();
+  world.offline.data[kFiles].files.erase(world.path_of("b.parquet"));
+  for (int run = 0; run < 2; ++run) {
+    world.run_one();
+    const audit::ViewVerification got = verify(world);
+    ASSERT_EQ(got.differences, 1u);
+    EXPECT_THAT(got.examples.front().cause, HasSubstr("its file is gone")) << run;
+  }
+}
+
 TEST(Verify, LeavesUnreadableFilesOutAndNamesThem) {
   World world;
   world.add_file("a.parquet", {row("ann", 1, 10)});

@@ -111,8 +111,9 @@ void World::apply(model::Definitions next) {
   for (const auto& [name, state] : states) {
     if (next.find_view(name) != nullptr) continue;
     writes.push_back(store::forget_view_state(name));
-    store::DroppedView dropped{name, state.view_id, {}, Timestamp{clock.now}};
-    for (const store::Generation& generation : {state.serving, state.loading, state.previous})
+    store::DroppedView dropped{name, state.view_id, state.previous,
+                               Timestamp{SystemClock().now_us()}};
+    for (const store::Generation& generation : {state.serving, state.loading})
       if (generation.number != 0) dropped.generations.push_back(generation);
     writes.push_back(store::to_record(dropped));
   }
@@ -130,7 +131,8 @@ void World::add_file(const std::string& name, Rows rows) {
 
 materialize::Materializer World::materializer() { return {catalog, offline, *online, clock}; }
 
-std::vector<store::Run> World::run(const materialize::MaterializeSpec& spec) {
+std::vector<store::Run> World::run(materialize::MaterializeSpec spec) {
+  spec.reader_grace = reader_grace;
   return must(materializer().run(kProject, spec, {}));
 }
 

@@ -51,7 +51,7 @@ class World {
   void add_file(const std::string& name, Rows rows);
   std::string path_of(const std::string& name) const { return "data/clicks/" + name; }
 
-  std::vector<store::Run> run(const materialize::MaterializeSpec& spec = {});
+  std::vector<store::Run> run(materialize::MaterializeSpec spec = {});
   // The only view's run.
   store::Run run_one(const materialize::MaterializeSpec& spec = {});
   store::ViewState state(const std::string& view = kView);
@@ -69,6 +69,7 @@ class World {
   FakeOfflineStore offline;
   std::unique_ptr<store::OnlineStore> online;
   TestClock clock;
+  Duration reader_grace{0};  // nobody reads but the tests
   model::Definitions definitions;
 
  private:

@@ -171,9 +171,13 @@ Result<bool> ViewComparison::drop_unreadable() {
   return dropped;
 }
 
+// Too old to be online, or to have been loaded under the retention that the generation had.
 bool ViewComparison::is_expired(std::string_view row) const {
-  if (!view_.online_retention || row.empty()) return false;
-  return row < codec::row_bound(subtract_saturating(now_, *view_.online_retention).us);
+  if (row.empty()) return false;
+  const auto is_older = [&](Timestamp t, const std::optional<Duration>& retention) {
+    return retention && row < codec::row_bound(subtract_saturating(t, *retention).us);
+  };
+  return is_older(now_, view_.online_retention) || is_older(then_, state_.serving.retention);
 }
 
 Result<void> ViewComparison::compare_online(const Range& range) {

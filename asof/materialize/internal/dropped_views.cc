@@ -1,5 +1,6 @@
 #include "asof/materialize/internal/dropped_views.h"
 
+#include "asof/materialize/internal/generations.h"
 #include "asof/materialize/internal/marker.h"
 #include "asof/store/ledger.h"
 
@@ -24,9 +25,10 @@ Result<void> erase_dropped_view(const RunContext& context, const store::DroppedV
 
 }  // namespace
 
-Result<void> erase_dropped_views(const RunContext& context) {
+Result<void> erase_dropped_views(const RunContext& context, Duration reader_grace) {
   ASOF_TRY_ASSIGN(const auto all, store::read_dropped_views(context.catalog, context.project));
   for (const store::DroppedView& dropped : all) {
+    if (!is_left(dropped.dropped_at, reader_grace)) continue;
     auto lease = context.catalog.acquire_lease(context.project, "view/" + dropped.view);
     if (!lease && lease.error().code == ErrorCode::kConflict) continue;
     if (!lease) return std::move(lease).error();

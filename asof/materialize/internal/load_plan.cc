@@ -30,24 +30,35 @@ bool is_loaded(const FileEntry& entry, Timestamp now) {
   switch (entry.state) {
     case FileState::kDone: return true;
     case FileState::kDeferred: return entry.deferred_from && *entry.deferred_from > now;
-    case FileState::kUnreadable: return false;
+    case FileState::kUnreadable:
+    case FileState::kGone: return false;
   }
   return false;
 }
 
-std::vector<std::string> gone_files(const std::vector<FileEntry>& entries,
-                                    const std::vector<SourceFile>& files) {
+std::vector<FileEntry> newly_gone(const std::vector<FileEntry>& entries,
+                                  const std::vector<SourceFile>& files) {
   std::vector<std::string_view> there;
   for (const SourceFile& file : files) there.push_back(file.path);
   std::sort(there.begin(), there.end());
-  std::vector<std::string> gone;
+  std::vector<FileEntry> gone;
   for (const FileEntry& entry : entries)
-    if (!std::binary_search(there.begin(), there.end(), std::string_view(entry.path)))
-      gone.push_back(entry.path);
+    if (entry.state != FileState::kGone &&
+        !std::binary_search(there.begin(), there.end(), std::string_view(entry.path)))
+      gone.push_back(entry);
   return gone;
 }
 
-// The files whose rows a generation with these entries lacks.
+bool brought_rows(const FileEntry& entry) {
+  return entry.state == FileState::kDone || entry.state == FileState::kDeferred;
+}
+
+// Rows that the generation refused as older than online_retention, and that count by now.
+bool lacks_old_rows(const LoadQuestion& q, const store::Generation& generation) {
+  return generation.retention && (!q.retention || *q.retention > *generation.retention);
+}
+
+// The files whose rows a generation with these entries lacks; all of them where it lacks old rows.
 void choose_files(const LoadQuestion& q, const std::vector<FileEntry>& entries, LoadPlan& plan) {
   const Entries known = by_path(entries);
   size_t changed = 0;
@@ -57,11 +68,12 @@ void choose_files(const LoadQuestion& q, const std::vector<FileEntry>& entries, 
       plan.files.push_back(file);
       continue;
     }
-    if (is_same(*found->second, file) && is_loaded(*found->second, q.now)) continue;
-    if (!is_same(*found->second, file) && found->second->state != FileState::kUnreadable) ++changed;
+    if (is_same(*found->second, file) && is_loaded(*found->second, q.now) && !plan.reads_everything)
+      continue;
+    if (!is_same(*found->second, file) && brought_rows(*found->second)) ++changed;
     plan.files.push_back(file);
   }
-  plan.gone = gone_files(entries, q.files);
+  plan.gone = newly_gone(entries, q.files);
   if (changed != 0)
     plan.notes.push_back(
         fmt::format("{} changed {} read again; rows that {} no longer hold{} stay online until a "
@@ -72,7 +84,7 @@ void choose_files(const LoadQuestion& q, const std::vector<FileEntry>& entries, 
     plan.notes.push_back(
         fmt::format("{} {} gone, first {}; the rows {} brought stay online until a run with --full",
                     plan.gone.size(), plan.gone.size() == 1 ? "file is" : "files are",
-                    plan.gone.front(), plan.gone.size() == 1 ? "it" : "they"));
+                    plan.gone.front().path, plan.gone.size() == 1 ? "it" : "they"));
   plan.nothing_to_read = plan.files.empty();
 }
 
@@ -81,7 +93,7 @@ void choose_files(const LoadQuestion& q, const std::vector<FileEntry>& entries, 
 bool can_continue(const LoadQuestion& q) {
   const store::Generation& loading = q.state->loading;
   if (q.full || q.from || q.to || loading.number == 0 || loading.load_hash != q.load_hash ||
-      !q.loading_loss.empty() || q.loading_files.empty())
+      !q.loading_loss.empty() || q.loading_files.empty() || lacks_old_rows(q, loading))
     return false;
   const Entries known = by_path(q.loading_files);
   size_t same = 0;
@@ -96,6 +108,7 @@ bool can_continue(const LoadQuestion& q) {
 
 // A source without files: what is new is told by known_time, else by event_time (rule 8).
 void choose_times(const LoadQuestion& q, LoadPlan& plan) {
+  if (plan.reads_everything) return;
   if (q.state->missing_outside_range || !q.state->known_until) {
     plan.reads_everything = true;
     return;
@@ -130,6 +143,12 @@ void plan_everything(const LoadQuestion& q, LoadPlan& plan) {
 void plan_increment(const LoadQuestion& q, LoadPlan& plan) {
   plan.kind = store::RunKind::kIncremental;
   plan.target = Target::kServing;
+  if (lacks_old_rows(q, q.state->serving)) {
+    plan.reads_everything = true;
+    plan.notes.push_back(fmt::format(
+        "online_retention was {} and is {} now: everything is read again",
+        to_string(*q.state->serving.retention), q.retention ? to_string(*q.retention) : "none"));
+  }
   if (q.source->kind != model::SourceKind::kFiles) {
     choose_times(q, plan);
     return;

@@ -15,7 +15,8 @@ namespace asof::materialize::internal {
 struct LoadQuestion {
   const model::Source* source = nullptr;
   const store::ViewState* state = nullptr;
-  std::string load_hash;  // of the definition as it is now
+  std::string load_hash;              // of the definition as it is now
+  std::optional<Duration> retention;  // the view's online_retention as it is now
   std::optional<Timestamp> from, to;
   bool full = false;
   Timestamp now;
@@ -39,8 +40,9 @@ struct LoadPlan {
   Target target = Target::kServing;
   store::TimeRange event_time, known_time;
   std::vector<store::SourceFile> files;  // to read, by path
-  std::vector<std::string> gone;         // files that have an entry and are no longer there
-  bool reads_everything = false;         // every row of the source
+  std::vector<store::FileEntry>
+      gone;                       // files that were read and are no longer there, as of this run
+  bool reads_everything = false;  // every row of the source
   bool nothing_to_read = false;
   bool keeps_entries = false;   // whether the files read are entered as such
   bool leaves_missing = false;  // something outside the range is left for the next incremental run

@@ -24,13 +24,6 @@ store::FileEntry entry_of(const store::SourceFile& file, std::optional<Timestamp
           deferred_from,    run};
 }
 
-store::RecordWrite forget_file(const std::string& view, uint32_t generation,
-                               const std::string& path) {
-  store::RecordWrite write = store::to_record(view, generation, entry_of({path}, {}, 0));
-  write.body.reset();
-  return write;
-}
-
 // The kernel's words for rows that do not count.
 constexpr const char* kNullKey = "null key";
 constexpr const char* kNullEventTime = "null event time";
@@ -68,7 +61,10 @@ void lower(std::optional<int64_t>& least, std::optional<int64_t> value) {
 
 ViewRun::ViewRun(const RunContext& context, const MaterializeSpec& spec,
                  std::shared_ptr<const plan::Snapshot> snapshot, std::string view)
-    : context_(context), spec_(spec), snapshot_(std::move(snapshot)) {
+    : context_(context),
+      spec_(spec),
+      snapshot_(std::move(snapshot)),
+      generations_(context, state_, writes_) {
   run_.view = std::move(view);
   run_.process = getpid();
   run_.from = spec.from;
@@ -123,17 +119,13 @@ Result<void> ViewRun::begin() {
 // A run that the ledger calls running, while its lease is free, was killed.
 Result<void> ViewRun::bury_dead_run() {
   ASOF_TRY_ASSIGN(auto last, read_last_run(context_.catalog, context_.project, run_.view));
-  if (!last) return {};
-  if (last->state == store::RunState::kRunning) {
-    last->state = store::RunState::kFailed;
-    last->error = last->process == run_.process
-                      ? "it was never finished"
-                      : fmt::format("process {} died before it was finished", last->process);
-    const store::RecordWrite write = store::to_record(*last);
-    ASOF_TRY(context_.catalog.write_records(context_.project, std::span(&write, 1)));
-  }
-  counts_in_doubt_ = last->state == store::RunState::kFailed && last->generation != 0;
-  counts_in_doubt_generation_ = last->generation;
+  if (!last || last->state != store::RunState::kRunning) return {};
+  last->state = store::RunState::kFailed;
+  last->error = last->process == run_.process
+                    ? "it was never finished"
+                    : fmt::format("process {} died before it was finished", last->process);
+  const store::RecordWrite write = store::to_record(*last);
+  ASOF_TRY(context_.catalog.write_records(context_.project, std::span(&write, 1)));
   return {};
 }
 
@@ -166,6 +158,7 @@ Result<LoadQuestion> ViewRun::ask() {
   question.load_hash = plan::load_hash(*view_, snapshot_->definitions);
   question.from = spec_.from;
   question.to = spec_.to;
+  question.retention = view_->online_retention;
   question.full = spec_.full;
   question.now = run_.started;
   question.writes_in_place = writes_in_place_;
@@ -187,19 +180,16 @@ Result<LoadQuestion> ViewRun::ask() {
   return question;
 }
 
-// Erases what earlier runs left, and opens this one's generation. Each generation stands in the ledger before a row of it is
-// in the store, and leaves the ledger after its last row is gone.
+// Erases what earlier runs left and readers have left too, and opens this one's generation.
 Result<void> ViewRun::prepare() {
-  uint32_t next =
-      1 + std::max({state_.serving.number, state_.loading.number, state_.previous.number});
-  ASOF_TRY(forget(state_.previous));
-  state_.previous = {};
-  if (plan_.target != Target::kLoading) {
+  uint32_t next = generations_.next_number();
+  ASOF_TRY(generations_.erase_left(spec_.reader_grace));
+  if (plan_.target != Target::kLoading && state_.loading.number != 0) {
     // In place, a load that was never finished holds rows that are served: they go when the new ones are there.
     if (writes_in_place_) {
-      state_.previous = state_.loading;
+      state_.previous.push_back(std::move(state_.loading));
     } else {
-      ASOF_TRY(forget(state_.loading));
+      ASOF_TRY(generations_.erase(state_.loading));
     }
     state_.loading = {};
   }
@@ -207,33 +197,19 @@ Result<void> ViewRun::prepare() {
     if (writes_in_place_) {
       ASOF_TRY_ASSIGN(next, find_unused_generation(context_.online, state_.view_id, next));
     }
-    state_.loading = {next,
-                      plan::load_hash(*view_, snapshot_->definitions),
-                      plan::table_of(*view_, snapshot_->definitions).key_columns,
-                      model::feature_schema(*view_),
-                      0,
-                      0};
-    counts_in_doubt_ = false;
-  } else if (plan_.target == Target::kLoading) {
-    counts_in_doubt_ = true;
-  } else if (counts_in_doubt_generation_ != state_.serving.number) {
-    counts_in_doubt_ = false;
+    state_.loading.number = next;
+    state_.loading.load_hash = plan::load_hash(*view_, snapshot_->definitions);
+    state_.loading.key_columns = plan::table_of(*view_, snapshot_->definitions).key_columns;
+    state_.loading.features = model::feature_schema(*view_);
+    state_.loading.retention = view_->online_retention;
   }
   if (plan_.target != Target::kNew || !plan_.reads_everything) rows_expected_.reset();
   run_.generation = target().number;
+  recounts_ = target().rows_in_doubt;
+  target().rows_in_doubt = true;
   ASOF_TRY(commit_group());
   if (plan_.target == Target::kNew)
     ASOF_TRY(open_generation(context_.online, state_, state_.loading));
-  return {};
-}
-
-// Erases a generation, and what is remembered of its files with the ledger's next group.
-Result<void> ViewRun::forget(const store::Generation& generation) {
-  if (generation.number == 0) return {};
-  ASOF_TRY(erase_generation(context_.online, state_, generation));
-  ASOF_TRY_ASSIGN(auto forgotten, store::forget_files(context_.catalog, context_.project, run_.view,
-                                                      generation.number));
-  for (store::RecordWrite& write : forgotten) writes_.push_back(std::move(write));
   return {};
 }
 
@@ -364,27 +340,29 @@ Result<void> ViewRun::commit_group() {
 
 // After the last row: retention, the row count, and the mark that says that all of it is there.
 Result<void> ViewRun::finish_data() {
-  const store::Table table = store::make_table(target().key_columns);
-  if (view_->online_retention && !context_.clock.is_set()) {
-    const Timestamp bound = subtract_saturating(run_.started, *view_->online_retention);
-    ASOF_TRY_ASSIGN(
-        const uint64_t erased,
-        context_.online.erase(table, plan::slot_of(state_, target()), codec::row_bound(bound.us)));
-    target().rows -= static_cast<int64_t>(erased);
-    if (erased != 0)
-      run_.notes.push_back(fmt::format("{} rows older than online_retention {} were erased", erased,
-                                       to_string(*view_->online_retention)));
-  }
-  if (counts_in_doubt_) ASOF_TRY(recount());
+  ASOF_TRY(erase_expired());
+  if (recounts_) ASOF_TRY(recount());
+  target().rows_in_doubt = false;
   if (writes_in_place_ && plan_.target != Target::kServing) {
     // What the new definition has not written over belongs to no one any more.
-    ASOF_TRY(forget(state_.serving));
-    ASOF_TRY(forget(state_.previous));
-    state_.previous = {};
+    ASOF_TRY(generations_.erase(state_.serving));
+    ASOF_TRY(generations_.erase_previous());
   }
   if (plan_.nothing_to_read) return {};
   target().last_run = run_.id;
   return mark_run(context_.online, state_, target(), run_.id);
+}
+
+Result<void> ViewRun::erase_expired() {
+  if (!view_->online_retention || context_.clock.is_set()) return {};
+  const Timestamp bound = subtract_saturating(run_.started, *view_->online_retention);
+  ASOF_TRY_ASSIGN(const uint64_t erased, erase_older(context_.online, state_, target(), bound));
+  if (erased != 0)
+    run_.notes.push_back(fmt::format("{} rows older than online_retention {} were erased", erased,
+                                     to_string(*view_->online_retention)));
+  for (store::Generation& generation : state_.previous)
+    ASOF_TRY(erase_older(context_.online, state_, generation, bound));
+  return {};
 }
 
 // A killed run may have written rows that it never counted.
@@ -423,7 +401,7 @@ Result<void> ViewRun::keep_served() {
                   given_up ? "is given up" : "is continued by the next run"));
   if (!given_up) return {};
   writes_.clear();
-  ASOF_TRY(forget(state_.loading));
+  ASOF_TRY(generations_.erase(state_.loading));
   state_.loading = {};
   return {};
 }
@@ -431,9 +409,7 @@ Result<void> ViewRun::keep_served() {
 void ViewRun::flip_and_date() {
   const bool is_new = plan_.target != Target::kServing;
   if (is_new) {
-    if (!writes_in_place_) state_.previous = state_.serving;
-    state_.serving = state_.loading;
-    state_.loading = {};
+    generations_.flip(/*retire=*/!writes_in_place_);
     state_.newest_event.reset();
     state_.known_until.reset();
     state_.deferred_from.reset();
@@ -445,6 +421,7 @@ void ViewRun::flip_and_date() {
   // A ranged run into the served generation says nothing of what lies outside its range.
   if (!is_new && plan_.kind == store::RunKind::kRanged) return;
   if (!is_new) state_.missing_outside_range = false;
+  state_.serving.retention = view_->online_retention;
   if (run_.state == store::RunState::kSucceeded) {
     state_.last_run_started = run_.started;
     state_.last_run_finished = run_.finished;
@@ -481,8 +458,10 @@ Result<store::Run> ViewRun::finish(Result<void> outcome) {
   run_.peak_memory_bytes = peak_memory_bytes();
   if (outcome) {
     run_.state = run_.unreadable.empty() ? store::RunState::kSucceeded : store::RunState::kPartial;
-    for (const std::string& path : plan_.gone)
-      writes_.push_back(forget_file(run_.view, target().number, path));
+    for (store::FileEntry& gone : plan_.gone) {
+      gone.state = store::FileState::kGone;
+      writes_.push_back(store::to_record(run_.view, target().number, gone));
+    }
     if (must_keep_served()) {
       outcome = keep_served();
     } else {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "asof/materialize/internal/generations.h"
 #include "asof/materialize/internal/load_plan.h"
 #include "asof/materialize/internal/loader.h"
 #include "asof/materialize/internal/run_context.h"
@@ -31,7 +32,6 @@ class ViewRun {
   Result<void> load();
   Result<LoadQuestion> ask();
   Result<void> prepare();
-  Result<void> forget(const store::Generation& generation);
   Result<void> load_groups();
   Result<void> load_group(Loader& loader, std::vector<store::SourceFile> files, bool last);
   Result<void> enter_files(const LoadedGroup& group);
@@ -41,6 +41,7 @@ class ViewRun {
   void count_written(const Loader& loader);
   Result<void> commit_group();
   Result<void> finish_data();
+  Result<void> erase_expired();
   Result<void> recount();
   bool must_keep_served() const;
   Result<void> keep_served();
@@ -62,15 +63,15 @@ class ViewRun {
   store::Run run_;
   int64_t begun_us_ = 0;          // of the steady clock
   bool writes_in_place_ = false;  // the store holds one generation a view
-  bool counts_in_doubt_ = false;  // an earlier run wrote into the target and could not say how much
-  uint32_t counts_in_doubt_generation_ = 0;
+  bool recounts_ = false;         // an earlier run wrote into the target and could not say how much
 
   LoadPlan plan_;
   LoadTask task_;
   std::vector<store::FileEntry> served_entries_;
   std::optional<uint64_t> rows_expected_;
   std::vector<store::RecordWrite> writes_;  // for the ledger's next group
-  store::WriteCounts counted_;              // of the loader, already in state and run
+  Generations generations_;
+  store::WriteCounts counted_;  // of the loader, already in state and run
   std::set<std::string> unreadable_paths_;
   bool has_unusable_times_ = false;
   std::optional<int64_t> newest_event_us_, newest_known_us_, deferred_known_us_;
