@@ -70,8 +70,8 @@ class Bench:
         self.seconds = arguments.seconds
         self.rows = []
 
-    def report(self, what, wanted, reached, met, command):
-        self.rows.append({"what": what, "wanted": wanted, "reached": reached, "met": met, "command": command})
+    def report(self, what, wanted, reached, met, command, **more):
+        self.rows.append({"what": what, "wanted": wanted, "reached": reached, "met": met, "command": command, **more})
         print(f"| {what} | {wanted} | {reached} | {'yes' if met else 'NO'} |", flush=True)
 
     def sql(self, *statements):
@@ -142,7 +142,8 @@ services:
         text += f"  - {{name: all, features: [{', '.join(f'v{v}' for v in range(views))}]}}\n"
         path = self.repository(name, online, text, "")
         run_process([self.asof, "-C", path, "apply"])
-        run_process([self.asof, "-C", path, "materialize"])
+        if online != "memory:":  # which its server loads itself
+            run_process([self.asof, "-C", path, "materialize"])
         return path
 
     # --- measurements -------------------------------------------------------------------------------------------
@@ -236,8 +237,9 @@ end
         bodies = self.out / "bodies.txt"
         bodies.write_text("".join(f'{{"entities":[{{"user_id":{n * 7919 % 100_000}}}]}}\n' for n in range(1000)))
         redis = None
-        for name, wanted in (("redis", 2.0), ("sqlite", 1.0), ("lmdb", 1.0)):
-            online = f"{name}:.asof/online" if name == "lmdb" else "sqlite:.asof/online.db"
+        places = {"lmdb": "lmdb:.asof/online", "sqlite": "sqlite:.asof/online.db", "memory": "memory:"}
+        for name, wanted in (("redis", 2.0), ("sqlite", 1.0), ("lmdb", 1.0), ("memory", 1.0)):
+            online = places.get(name)
             if name == "redis":
                 redis_port = free_port()
                 redis = subprocess.Popen(["redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "",
@@ -255,7 +257,7 @@ end
                 self.report(f"1 entity x 3 features at 1,000 requests/s open loop, p99, {name}", f"{wanted:g} ms",
                             f"p50 {result['p50_us'] / 1000:.2f} ms, p99 {p99:.2f} ms, p99.9 "
                             f"{result['p999_us'] / 1000:.2f} ms, {result['errors']} errors",
-                            p99 <= wanted and result["errors"] == 0, "bench_load --rate 1000")
+                            p99 <= wanted and result["errors"] == 0, "bench_load --rate 1000", store=name, p99_ms=p99)
             finally:
                 if server is not None:
                     self.stop(server)
@@ -293,6 +295,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the README's table")
     arguments = parser.parse_args()
+    if arguments.docs and arguments.only != parser.get_default("only"):
+        parser.error("--docs wants the whole suite: the pages show every row")
     bench = Bench(arguments)
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{os.cpu_count()} cores, {cpu}, {platform.system()} {platform.release()}\n")
@@ -327,20 +331,24 @@ output included; the load generators share the cores with the server.
 """
 
 
+def write_between(path, begin, end, text):
+    """Puts text between two markers of a page."""
+    head, rest = path.read_text().split(begin)
+    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+
+
 def write_docs(report):
-    """Writes docs/benchmarks.md, and the README's table between its markers."""
+    """Writes docs/benchmarks.md, and the tables of the README and of docs/online-stores.md between their markers."""
     machine = report["machine"]
     rows = "\n".join(f"| {r['what']} | {r['wanted']} | {r['reached']} | `{r['command']}` |" for r in report["rows"])
     root = pathlib.Path(__file__).resolve().parents[1]
     line = f"{machine['cores']} cores of an {machine['cpu']} virtual machine, Linux {machine['kernel']}."
     (root / "docs" / "benchmarks.md").write_text(PAGE.format(machine=line, rows=rows))
     table = "| what | reached |\n|---|---|\n" + "\n".join(f"| {r['what']} | {r['reached']} |" for r in report["rows"])
-    readme = root / "README.md"
-    text = readme.read_text()
-    begin, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-    head, rest = text.split(begin)
-    tail = rest.split(end)[1]
-    readme.write_text(f"{head}{begin}\n{table}\n\n{line} By `make bench`.\n{end}{tail}")
+    write_between(root / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench`.")
+    stores = "\n".join(f"| {r['store']} | {r['p99_ms']:.2f} ms |" for r in report["rows"] if "store" in r)
+    write_between(root / "docs" / "online-stores.md", "<!-- bench: online-p99 begin -->", "<!-- bench: online-p99 end -->",
+                  f"| store | p99 |\n|---|---|\n{stores}\n\n{line}")
 
 
 if __name__ == "__main__":
