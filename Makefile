@@ -1,6 +1,6 @@
 # The short names of what a developer does. The presets in CMakePresets.json do the work; each builds in build/<preset>.
 .DEFAULT_GOAL := build
-.PHONY: setup configure build demo test asan tsan tidy fuzz coverage bench format install clean help
+.PHONY: setup configure build demo test asan tsan tidy fuzz coverage bench bench-full bench-peers format install clean help
 .NOTPARALLEL:
 
 JOBS ?= $(shell nproc)
@@ -57,8 +57,16 @@ coverage:  ## run the tests with gcov counters; needs gcovr; leaves build/covera
 	gcovr --root . --filter asof/ --exclude '.*_test\.cc' --html-details build/coverage/report.html --print-summary build/coverage
 
 bench: build  ## run the benchmarks; they print figures and assert nothing; BENCH="--only join" passes options on
-	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load
+	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load bench_echo
 	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
+
+bench-full: bench-peers  ## the same with every peer installed and more repeats
+	$(MAKE) bench BENCH="--runs 5 --seconds 20 $(BENCH)"
+
+bench-peers:  ## install the peers that the benchmarks compare with, pinned, in build/bench/venv
+	@mkdir -p build/bench
+	test -x build/bench/venv/bin/python || python3 -m venv build/bench/venv
+	build/bench/venv/bin/pip install --quiet -r bench/peers/requirements.txt
 
 format:  ## format every C++ file
 	tools/format.sh
@@ -70,4 +78,4 @@ clean:  ## remove everything that was built
 	rm -rf build
 
 help:  ## print this list
-	@sed -nE 's/^([a-z ]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z -]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 14

@@ -1,0 +1,157 @@
+"""Point-in-time joins: `asof train` beside DuckDB's ASOF join, Polars and pandas, Parquet to Parquet, whole processes; and beside a
+bare scan of the same columns, below which no join of that reader can come."""
+
+from suite import process
+from suite.tables import FEATURES, KEYS, Shape
+
+RANDOM_10M = Shape(10_000_000)
+RANDOM_100M = Shape(100_000_000)
+
+
+class Joins:
+    def __init__(self, suite):
+        self.suite = suite
+        self.tables = suite.tables
+
+    # --- contenders: functions of no argument that return a process.Result ----------------------------------------
+
+    def asof(self, repository, labels):
+        return lambda: process.run([self.suite.asof, "-C", repository, "train", "--labels", labels, "--service", "model",
+                                    "-o", self.suite.out / "asof.parquet"])
+
+    def duckdb(self, shape, labels):
+        keys = " AND ".join(f"l.{name} = s.{name}" for name, _, _ in KEYS[shape.key])
+        return self.duckdb_join([(self.tables.features(shape), FEATURES)], labels, keys)
+
+    def duckdb_join(self, files, labels, keys="l.user_id = s.user_id"):
+        joined = f"SELECT * FROM '{labels}'"
+        for path, columns in files:
+            names = ", ".join(f"s.{column}" for column in columns)
+            joined = f"SELECT l.*, {names} FROM ({joined}) l ASOF LEFT JOIN '{path}' s ON {keys} " \
+                     "AND l.event_timestamp >= s.event_timestamp"
+        return lambda: self.tables.sql("SET preserve_insertion_order=false",
+                                       f"COPY ({joined}) TO '{self.suite.out / 'duckdb.parquet'}' (FORMAT parquet)")
+
+    def scan(self, shape):
+        keys = ", ".join(f"max({name})" for name, _, _ in KEYS[shape.key])
+        sums = ", ".join(f"sum({feature})" for feature in FEATURES)
+        # max() of the bare column is answered from the file's statistics; this is not.
+        return lambda: self.tables.sql(f"SELECT {keys}, max(event_timestamp + INTERVAL 1 microsecond), {sums} "
+                                       f"FROM '{self.tables.features(shape)}' WHERE f1 >= 0")
+
+    def script(self, name, shape, labels):
+        keys = ",".join(key for key, _, _ in KEYS[shape.key])
+        python = self.suite.peers.python
+        return lambda: process.run([python, self.suite.peers.script(name), self.tables.features(shape), labels, keys,
+                                    self.suite.out / f"{name}.parquet"])
+
+    # --- rows of the report ---------------------------------------------------------------------------------------
+
+    def compare(self, what, wanted, met, shape, labels_rows, peers=("duckdb",), runs=None):
+        """One row; `met` decides from (ratio to DuckDB, ratio to the scan, peak MB)."""
+        labels = self.tables.labels(labels_rows, shape.users, shape.key)
+        repository = self.tables.table_repository("join", shape)
+        contenders = {"asof": self.asof(repository, labels), "scan": self.scan(shape)}
+        for peer in peers:
+            contenders[peer] = self.duckdb(shape, labels) if peer == "duckdb" else self.script(peer, shape, labels)
+        measured = {name: process.best(results)
+                    for name, results in process.interleave(contenders, runs or self.suite.runs).items()}
+        ours, scan = measured["asof"], measured["scan"]
+        text = f"{ours.seconds:.2f} s, {ours.peak_mb:.0f} MB; scan {scan.seconds:.2f} s ({ours.seconds / scan.seconds:.1f} times)"
+        for name in peers:
+            peer = measured[name]
+            text += f"; {self.suite.peers.title(name)} {peer.seconds:.2f} s, {peer.peak_mb:.0f} MB: {peer.seconds / ours.seconds:.1f} times as fast"
+        ratio = measured["duckdb"].seconds / ours.seconds if "duckdb" in measured else None
+        self.suite.report(what, wanted, text, met(ratio, ours.seconds / scan.seconds, ours.peak_mb),
+                          "asof train --labels labels.parquet --service model -o train.parquet", part="join",
+                          rows=shape.rows, shape=shape.name,
+                          measured={name: vars_of(result) for name, result in measured.items()})
+        return ours
+
+    def run(self):
+        peers = ["duckdb"] + [name for name in ("polars", "pandas") if self.suite.peers.has(name)]
+        ten = self.compare("train, 10 M rows x 1 M labels x 5 features (ZSTD, random order)",
+                           "3 times DuckDB's ASOF join; under 500 MB",
+                           lambda ratio, _, peak: ratio >= 3 and peak < 500, RANDOM_10M, 1_000_000, peers)
+        self.keys(ten)
+        self.histories()
+        self.wide()
+        hundred = self.compare("the same, 100 M rows", "6 times DuckDB's ASOF join; 1.5 times a scan; under 500 MB",
+                               lambda ratio, scan, peak: ratio >= 6 and scan <= 1.5 and peak < 500, RANDOM_100M, 1_000_000,
+                               runs=max(1, self.suite.runs // 2))
+        self.variants(hundred)
+        self.growth(ten, hundred)
+
+    def keys(self, base):
+        for key in ("string", "composite"):
+            shape = Shape(10_000_000, key=key)
+            result = self.single(shape)
+            self.suite.report(f"10 M rows, {key} keys", "1.6 times the int64 time",
+                              f"{result.seconds:.2f} s, {result.peak_mb:.0f} MB: {result.seconds / base.seconds:.2f} times",
+                              result.seconds <= 1.6 * base.seconds, "asof train", part="join")
+
+    def variants(self, base):
+        for what, shape in (("known_time declared", Shape(100_000_000, known=True)),
+                            ("ascending time order", Shape(100_000_000, order="ascending")),
+                            ("SNAPPY", Shape(100_000_000, codec="snappy"))):
+            result = self.single(shape)
+            self.suite.report(f"100 M rows, {what}", "1.4 times the row above",
+                              f"{result.seconds:.2f} s, {result.peak_mb:.0f} MB: {result.seconds / base.seconds:.2f} times",
+                              result.seconds <= 1.4 * base.seconds, "asof train", part="join")
+
+    def single(self, shape):
+        labels = self.tables.labels(1_000_000, shape.users, shape.key)
+        run = self.asof(self.tables.table_repository("join", shape), labels)
+        return process.best([run() for _ in range(self.suite.runs)])
+
+    def growth(self, ten, hundred):
+        three = self.single(Shape(300_000_000))
+        self.suite.report("10 M to 100 M to 300 M rows", "time linear within 15 %, memory flat within 10 %",
+                          f"{ten.seconds:.2f}, {hundred.seconds:.2f}, {three.seconds:.2f} s; "
+                          f"{ten.peak_mb:.0f}, {hundred.peak_mb:.0f}, {three.peak_mb:.0f} MB",
+                          self.is_linear(ten, hundred, three), "asof train", part="join",
+                          rows=300_000_000, measured={"asof": vars_of(three)})
+
+    @staticmethod
+    def is_linear(ten, hundred, three):
+        # A line through the first two says where the third is to lie: start-up and output do not grow.
+        slope = (hundred.seconds - ten.seconds) / 90
+        expected = hundred.seconds + 200 * slope
+        peaks = [result.peak_mb for result in (ten, hundred, three)]
+        return abs(three.seconds - expected) <= 0.15 * expected and max(peaks) <= 1.1 * min(peaks)
+
+    def histories(self):
+        shape = Shape(1_000_000, users=1_000)
+        start = process.best([self.tables.sql("SELECT 1") for _ in range(3)]).seconds
+        labels = self.tables.labels(100_000, shape.users)
+        repository = self.tables.table_repository("join", shape)
+        measured = {name: process.best(results) for name, results in process.interleave(
+            {"asof": self.asof(repository, labels), "duckdb": self.duckdb(shape, labels)}, self.suite.runs).items()}
+        ours, peer = measured["asof"], measured["duckdb"]
+        ratio = (peer.seconds - start) / ours.seconds
+        self.suite.report("long histories, 1 M rows x 100 k labels, 1,000 rows a key",
+                          "2 times DuckDB's ASOF join (its start-up subtracted); under 500 MB",
+                          f"{ours.seconds:.2f} s, {ours.peak_mb:.0f} MB; DuckDB {peer.seconds:.2f} s (start-up {start:.2f}), "
+                          f"{peer.peak_mb:.0f} MB: {ratio:.1f} times as fast", ratio >= 2 and ours.peak_mb < 500,
+                          "asof train", part="join")
+
+    def wide(self):
+        labels = self.tables.labels(17_000, 20_000)
+        for views, columns in ((1, 1000), (10, 100)):
+            files = [(path, [f"w{n}" for n in range(view * columns, (view + 1) * columns)])
+                     for view, path in enumerate(self.tables.wide(views, columns))]
+            repository = self.tables.wide_repository(views, columns)
+            measured = {name: process.best(results) for name, results in process.interleave(
+                {"asof": self.asof(repository, labels), "duckdb": self.duckdb_join(files, labels)}, self.suite.runs).items()}
+            ours, peer = measured["asof"], measured["duckdb"]
+            ratio = peer.seconds / ours.seconds
+            self.suite.report(f"17,000 labels x 1,000 columns in {views} view{'s' if views > 1 else ''}",
+                              "2.3 times DuckDB's ASOF join; under 1 GB",
+                              f"{ours.seconds:.2f} s, {ours.peak_mb:.0f} MB; DuckDB {peer.seconds:.2f} s, {peer.peak_mb:.0f} MB: "
+                              f"{ratio:.1f} times as fast", ratio >= 2.3 and ours.peak_mb < 1000, "asof train", part="join")
+
+
+def vars_of(result):
+    return {"seconds": round(result.seconds, 3), "cpu": round(result.cpu, 3), "peak_mb": round(result.peak_mb)}
+
+

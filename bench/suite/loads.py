@@ -1,0 +1,51 @@
+"""Materialization: the wall time of `asof materialize` into an empty store, and what the rows take there."""
+
+import json
+
+from suite import process
+from suite.serving import redis_server
+from suite.tables import Shape, folder_mb
+
+SHAPE = Shape(10_000_000)
+WANTED = {"lmdb": 500_000, "sqlite": 250_000, "redis": 250_000}
+
+
+class Loads:
+    def __init__(self, suite):
+        self.suite = suite
+
+    def run(self):
+        for store, wanted in WANTED.items():
+            rates, peaks = [], []
+            for _ in range(self.suite.runs):
+                rate, peak = self.load(store)
+                rates.append(rate)
+                peaks.append(peak)
+            self.suite.report(f"materialize, 10 M rows to 1 M keys x 5 features, empty store, {store}",
+                              f"{wanted:,} keys/s; under 1 GB", f"{max(rates):,.0f} keys/s, {max(peaks):.0f} MB",
+                              max(rates) >= wanted and max(peaks) < 1000, "asof materialize", part="load",
+                              store_loaded=store, keys_per_second=round(max(rates)))
+        self.memory()
+
+    def load(self, store):
+        if store != "redis":
+            return self.load_into({"lmdb": "lmdb:.asof/online", "sqlite": "sqlite:.asof/online.db"}[store])
+        with redis_server(self.suite) as redis:
+            return self.load_into(f"redis://127.0.0.1:{redis.port}/0")
+
+    def load_into(self, online):
+        repository = self.suite.tables.table_repository("load", SHAPE, online)
+        result = process.run([self.suite.asof, "-C", repository, "materialize"])
+        runs = json.loads(process.run([self.suite.asof, "-C", repository, "--json", "runs"]).text)
+        newest = (runs["runs"] if isinstance(runs, dict) else runs)[0]
+        return newest["rows_written"] / result.seconds, result.peak_mb
+
+    def memory(self):
+        """1 M keys x 50 features of 8 bytes each, as five views of ten: what the store takes for them."""
+        users, views, per_view = 1_000_000, 5, 10
+        raw = users * views * per_view * 8 / 1e6
+        allowed = 1.3 * raw + users * views * 48 / 1e6
+        repository = self.suite.tables.online_repository("memory", "lmdb:.asof/online", users, views, per_view)
+        taken = folder_mb(repository / ".asof" / "online")
+        self.suite.report("online, 1 M keys x 50 features, LMDB", f"1.3 times the values' {raw:.0f} MB plus 48 bytes a row: "
+                          f"{allowed:.0f} MB", f"{taken:.0f} MB", taken <= allowed, "asof materialize", part="load")
