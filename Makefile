@@ -57,7 +57,7 @@ coverage:  ## run the tests with gcov counters; needs gcovr; leaves build/covera
 	gcovr --root . --filter asof/ --exclude '.*_test\.cc' --html-details build/coverage/report.html --print-summary build/coverage
 
 bench: build  ## run the benchmarks; they print figures and assert nothing; BENCH="--only join" passes options on
-	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load bench_echo
+	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load bench_echo bench_micro
 	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
 
 bench-full: bench-peers  ## the same with every peer installed and more repeats

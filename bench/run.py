@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark suite: measures what is promised, prints one Markdown table, writes a JSON report and pictures.
 
-    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only join,load,serve,start] [--docs]
+    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only start,instructions,load,serve,join] [--docs]
 
 Nothing here asserts: it prints what was reached beside what was asked. Data are made once and kept in the output folder.
 """
@@ -17,6 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from suite import process, report  # noqa: E402
+from suite.instructions import Instructions  # noqa: E402
 from suite.joins import Joins  # noqa: E402
 from suite.loads import Loads  # noqa: E402
 from suite.peers import Peers  # noqa: E402
@@ -50,7 +51,7 @@ class Start:
         self.suite.report("asof plan, 1,000 views over 10 source files", "1 s", f"{best:.2f} s", best < 1, "asof plan", part="start")
 
 
-PARTS = {"start": Start, "load": Loads, "serve": Serving, "join": Joins}
+PARTS = {"start": Start, "instructions": Instructions, "load": Loads, "serve": Serving, "join": Joins}
 
 
 class Suite:
@@ -61,6 +62,7 @@ class Suite:
         self.out.mkdir(parents=True, exist_ok=True)
         self.runs = arguments.runs
         self.seconds = arguments.seconds
+        self.record = arguments.record
         self.tables = Tables(self.out, self.tools, self.asof)
         self.peers = Peers(self.out)
         self.rows = []
@@ -87,6 +89,7 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, with commas between: {', '.join(PARTS)}")
     parser.add_argument("--runs", type=int, default=3, help="how often each is run; the best counts")
     parser.add_argument("--seconds", type=int, default=10, help="how long a load lasts")
+    parser.add_argument("--record", action="store_true", help="record the instruction counts in bench/instructions.json")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the tables of the documents")
     arguments = parser.parse_args()
     names = arguments.only.split(",")
