@@ -1,6 +1,7 @@
 // Clock: where "now" comes from. Passed in, so that a replay, a test or an example can set it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace asof::inline base {
@@ -19,7 +20,7 @@ class SystemClock final : public Clock {
   int64_t now_us() const override;
 };
 
-// Stands still at the given instant (`--now`, `ASOF_NOW`, tests).
+// Stands still at the given instant (`--now`, `ASOF_NOW`, tests). Threads: any, set() too.
 class SetClock final : public Clock {
  public:
   explicit SetClock(int64_t now_us) : now_us_(now_us) {}
@@ -28,7 +29,7 @@ class SetClock final : public Clock {
   void set(int64_t now_us) { now_us_ = now_us; }
 
  private:
-  int64_t now_us_;
+  std::atomic<int64_t> now_us_;
 };
 
 // Microseconds of a clock that never jumps: for durations, deadlines and leases.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace asof::inline base {
 namespace {
 
@@ -20,9 +22,20 @@ TEST(Clock, TheSystemClockIsNotSetAndLaterThanThisTest) {
   EXPECT_GT(clock.now_us(), 1'577'836'800'000'000);  // 2020-01-01, in microseconds
 }
 
-TEST(Clock, TheSteadyClockNeverRunsBackwards) {
-  int64_t before = steady_now_us();
-  EXPECT_GE(steady_now_us(), before);
+// Deadlines of one thread are held against readings of another.
+TEST(Clock, TheSteadyClockNeverRunsBackwardsAndIsOneForAllThreads) {
+  const int64_t begun = steady_now_us();
+  int64_t elsewhere = 0;
+  std::thread([&] { elsewhere = steady_now_us(); }).join();
+  EXPECT_GE(elsewhere, begun);
+  int64_t last = elsewhere;
+  // Until it has moved: a clock that stands still is none.
+  while (last == begun) {
+    const int64_t now = steady_now_us();
+    ASSERT_GE(now, last);
+    last = now;
+  }
+  EXPECT_GT(last, begun);
 }
 
 }  // namespace

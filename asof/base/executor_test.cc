@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -37,6 +38,18 @@ TEST(ParallelFor, NeverUsesMoreThreadsThanGiven) {
     seen.insert(std::this_thread::get_id());
   });
   EXPECT_LE(seen.size(), 2U);
+}
+
+// Each part waits for the others: with fewer threads than parts this would never end.
+TEST(ParallelFor, RunsAsManyPartsAtOnceAsThereAreThreads) {
+  constexpr int kParts = 3;
+  std::barrier meeting(kParts);
+  std::atomic<int> met = 0;
+  parallel_for(kParts, kParts, [&](size_t) {
+    meeting.arrive_and_wait();
+    ++met;
+  });
+  EXPECT_EQ(met, kParts);
 }
 
 TEST(AvailableCores, IsAtLeastOne) { EXPECT_GE(available_cores(), 1U); }

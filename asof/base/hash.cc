@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include "asof/base/bytes.h"
 #include "asof/base/check.h"
 
 namespace asof::inline base {
@@ -9,15 +10,9 @@ namespace asof::inline base {
 namespace {
 
 std::string hex_of(XXH128_hash_t hash) {
-  static constexpr char kDigits[] = "0123456789abcdef";
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, hash);
-  std::string out;
-  for (unsigned char byte : canonical.digest) {
-    out.push_back(kDigits[byte >> 4]);
-    out.push_back(kDigits[byte & 15]);
-  }
-  return out;
+  return to_hex({reinterpret_cast<const char*>(canonical.digest), sizeof canonical.digest});
 }
 
 }  // namespace

@@ -1,19 +1,21 @@
 #include "asof/base/log.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <ctime>
+
+#include "asof/base/bytes.h"
+#include "asof/base/text.h"
 
 namespace asof::inline base {
 
 namespace {
 
 std::atomic<LogLevel> least_level{LogLevel::kInfo};
-std::atomic<bool> as_json{false};
 
 std::string_view to_string(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
     case LogLevel::kInfo: return "info";
     case LogLevel::kWarning: return "warning";
     case LogLevel::kError: return "error";
@@ -21,21 +23,33 @@ std::string_view to_string(LogLevel level) {
   return "error";
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
 void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
-  for (char c : text) {
+  while (!text.empty()) {
+    const char c = text[0];
+    const size_t length = utf8_length(text);
     if (c == '"' || c == '\\') {
       out.push_back('\\');
       out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else if (is_control(c)) {
       char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
       out.append(escaped);
+    } else if (length == 0) {
+      out.append("\\ufffd");
     } else {
-      out.push_back(c);
+      out.append(text.substr(0, length));
     }
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   out.push_back('"');
+}
+
+bool is_plain(std::string_view value) {
+  return !value.empty() && value.find_first_of(" \"=") == std::string_view::npos &&
+         std::none_of(value.begin(), value.end(), is_control) && is_valid_utf8(value);
 }
 
 std::string utc_now() {
@@ -53,35 +67,20 @@ std::string utc_now() {
 }  // namespace
 
 void set_log_level(LogLevel least) { least_level = least; }
-void set_log_json(bool on) { as_json = on; }
 
 void log(LogLevel level, std::string_view event, const LogFields& fields) {
   if (level < least_level.load(std::memory_order_relaxed)) return;
-  std::string line;
-  if (as_json) {
-    line.append(R"({"time":")").append(utc_now()).append(R"(","level":")").append(to_string(level));
-    line.append(R"(","event":)");
-    append_quoted(line, event);
-    for (const auto& [key, value] : fields) {
-      line.push_back(',');
-      append_quoted(line, key);
-      line.push_back(':');
+  std::string line = utc_now();
+  line.append(" ").append(to_string(level)).append(" ").append(event);
+  for (const auto& [key, value] : fields) {
+    line.append(" ").append(key).append("=");
+    if (is_plain(value)) {
+      line.append(value);
+    } else {
       append_quoted(line, value);
     }
-    line.append("}\n");
-  } else {
-    line.append(utc_now()).append(" ").append(to_string(level)).append(" ").append(event);
-    for (const auto& [key, value] : fields) {
-      line.append(" ").append(key).append("=");
-      bool plain = value.find_first_of(" \"\n=") == std::string::npos && !value.empty();
-      if (plain) {
-        line.append(value);
-      } else {
-        append_quoted(line, value);
-      }
-    }
-    line.push_back('\n');
   }
+  line.push_back('\n');
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

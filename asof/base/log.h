@@ -1,4 +1,4 @@
-// Log lines of long-running processes: one line each, to a sink that the process chooses.
+// Log lines of long-running processes: one line each, to stderr.
 //
 // Values of entities never go into a log. Commands print results themselves; they do not log.
 #pragma once
@@ -10,13 +10,12 @@
 
 namespace asof::inline base {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogLevel { kInfo, kWarning, kError };
 using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 
-// Writes `time level event key=value …` to stderr, or one JSON object a line once
-// set_log_json(true). Threads: any; a line is never torn.
+// Writes `time level event key=value …`. A value is quoted, with JSON's escapes, where its bytes could be taken for another
+// part of the line or for a command to a terminal. Threads: any; a line is never torn.
 void log(LogLevel level, std::string_view event, const LogFields& fields = {});
 void set_log_level(LogLevel least);
-void set_log_json(bool on);
 
 }  // namespace asof::inline base

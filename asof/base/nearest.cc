@@ -4,6 +4,8 @@
 #include <numeric>
 #include <vector>
 
+#include "asof/base/text.h"
+
 namespace asof::inline base {
 
 namespace {
@@ -12,8 +14,6 @@ constexpr size_t kLongestName = 256;
 constexpr size_t kListedNames = 10;
 // A name that is a part of another counts as this many edits, however long the rest.
 constexpr size_t kPartDistance = 2;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Levenshtein distance, one row at a time.
 size_t edit_distance(std::string_view a, std::string_view b) {

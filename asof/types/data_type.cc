@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "asof/base/text.h"
+
 namespace asof::inline types {
 
 namespace {
@@ -47,7 +49,7 @@ std::string normalised(std::string_view text) {
   std::string out;
   for (char c : text) {
     if (c == ' ' || c == '_') continue;
-    out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    out.push_back(lower(c));
   }
   return out;
 }

@@ -105,6 +105,10 @@ bool scan_zone(Scanner& scanner, int64_t& offset_seconds) {
   return true;
 }
 
+// The years 0000 to 9999, UTC.
+constexpr Timestamp kFirstWritten{-719'528 * kMicrosPerDay};
+constexpr Timestamp kPastWritten{2'932'897 * kMicrosPerDay};
+
 std::optional<Timestamp> scan_timestamp(std::string_view text) {
   Scanner scanner(text);
   int64_t days, hours = 0, minutes = 0, seconds = 0, fraction_us = 0, offset_seconds = 0;
@@ -121,7 +125,10 @@ std::optional<Timestamp> scan_timestamp(std::string_view text) {
   }
   if (hours > 23 || minutes > 59 || seconds > 60) return std::nullopt;
   int64_t of_day = hours * 3600 + minutes * 60 + seconds - offset_seconds;
-  return Timestamp{days * kMicrosPerDay + of_day * kMicrosPerSecond + fraction_us};
+  const Timestamp out{days * kMicrosPerDay + of_day * kMicrosPerSecond + fraction_us};
+  // An offset or a leap second can lead out of the years that have four digits, and what is read must print as a time.
+  if (out < kFirstWritten || out >= kPastWritten) return std::nullopt;
+  return out;
 }
 
 struct Unit {

@@ -50,11 +50,11 @@ std::string to_string(Timestamp t);
 void append_rfc3339(std::string& out, Timestamp t);
 // "2026-05-08".
 std::string to_string(Date d);
-// "30d", "90s", "15m", "6h", "2w", "250ms", "7us": the largest unit that divides it.
+// "30d", "90s", "15m", "6h", "250ms", "7us": the largest unit up to days that divides it.
 std::string to_string(Duration d);
 
 // RFC 3339 ("2026-05-08T00:00:00.5+02:00"), the same with a blank for the T or without a zone
-// (UTC), or a date. Digits beyond microseconds are floored.
+// (UTC), or a date, in the years 0000-9999 of UTC. Digits beyond microseconds are floored.
 Result<Timestamp> parse_timestamp(std::string_view text);
 // Whether the text of a time carries its own zone.
 bool has_zone(std::string_view text);

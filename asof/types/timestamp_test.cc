@@ -83,6 +83,16 @@ TEST(Timestamp, RefusesDaysAndTimesThatDoNotExist) {
     EXPECT_FALSE(parse_timestamp(text)) << text;
 }
 
+// A time that is read is stored as it prints, and has to be read again.
+TEST(Timestamp, RefusesInstantsWhoseYearHasNotFourDigits) {
+  EXPECT_EQ(reprinted("0000-01-01T00:00:00Z"), "0000-01-01T00:00:00Z");
+  EXPECT_EQ(reprinted("0000-01-01T01:00:00+01:00"), "0000-01-01T00:00:00Z");
+  EXPECT_EQ(reprinted("9999-12-31T23:59:59.999999Z"), "9999-12-31T23:59:59.999999Z");
+  for (const char* text : {"0000-01-01T00:59:59+01:00", "0000-01-01T00:00:00+00:01",
+                           "9999-12-31T23:00:00-01:00", "9999-12-31T23:59:60Z"})
+    EXPECT_FALSE(parse_timestamp(text)) << text;
+}
+
 TEST(Timestamp, RefusesOtherSpellings) {
   for (std::string_view text : {"",
                                 " ",

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "asof/base/bytes.h"
+#include "asof/base/text.h"
 
 namespace asof::inline types {
 
@@ -33,14 +34,14 @@ void append_floating(std::string& out, F value) {
 
 Error not_a(std::string_view text, const DataType& type) {
   constexpr size_t kShown = 64;
-  std::string shown(text.substr(0, kShown));
-  if (text.size() > kShown) shown.append("…");
-  return error(ErrorCode::kInvalid, fmt::format("'{}' is not of type {}", shown, to_string(type)));
+  return error(ErrorCode::kInvalid,
+               fmt::format("'{}' is not of type {}", shortened(text, kShown), to_string(type)));
 }
 
 template <typename T>
 bool parse_number(std::string_view text, T& out) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  // One sign at most: from_chars would take the minus of "+-5".
+  if (text.starts_with('+')) text.remove_prefix(text.starts_with("+-") ? 0 : 1);
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
   return failure == std::errc{} && end == text.data() + text.size() && !text.empty();
 }

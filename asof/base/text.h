@@ -1,0 +1,21 @@
+// Text: what names and messages need of it, byte by byte, whatever the locale.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace asof::inline base {
+
+// ASCII letters in lower case; every other byte as it is.
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+std::string lower(std::string_view text);
+
+// A text cut to so many bytes, with an ellipsis where something is gone; never within a character of UTF-8. Messages quote
+// what they met, which may be megabytes.
+std::string shortened(std::string_view text, size_t longest);
+
+// The bytes of the character of UTF-8 that `text` begins with; 0 where it is none, or where there is no text.
+size_t utf8_length(std::string_view text);
+
+}  // namespace asof::inline base
