@@ -8,7 +8,7 @@
 #include <set>
 
 #include "asof/base/bytes.h"
-#include "asof/codec/format_page.h"
+#include "asof/codec/testing/format_page.h"
 
 namespace asof::codec {
 

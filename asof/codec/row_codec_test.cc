@@ -9,7 +9,7 @@
 #include <random>
 
 #include "asof/base/bytes.h"
-#include "asof/codec/format_page.h"
+#include "asof/codec/testing/format_page.h"
 
 namespace asof::codec {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "asof/codec/format_page.h"
+#include "asof/codec/testing/format_page.h"
 #include "asof/engines/online/lmdb/internal/lmdb_store.h"
 #include "asof/engines/online/lmdb/internal/row_key.h"
 #include "asof/store/testing/online_store_contract.h"
