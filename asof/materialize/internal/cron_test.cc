@@ -57,14 +57,21 @@ TEST(CronLine, KnowsLeapYears) {
   EXPECT_EQ(next("0 12 31 * *", "2026-04-01"), "2026-05-31T12:00:00Z");
 }
 
+TEST(CronLine, FindsALeapDayOnAWeekday) {
+  EXPECT_EQ(next("0 0 29 2 */6", "2032-03-01"), "2048-02-29T00:00:00Z");  // Sunday or Saturday
+  EXPECT_EQ(next("0 0 29 2 */7", "2088-03-01"), "2128-02-29T00:00:00Z");  // Sunday alone
+}
+
 TEST(CronLine, CountsBefore1970Too) {
   EXPECT_EQ(next("0 0 1 * *", "1969-12-15T10:11:12Z"), "1970-01-01T00:00:00Z");
   EXPECT_EQ(next("30 1 * * *", "1900-01-01"), "1900-01-01T01:30:00Z");
 }
 
 TEST(CronLine, RefusesDaysThatNoMonthHas) {
-  EXPECT_THAT(next("0 0 30 2 *", "2026-05-08"), HasSubstr("a day that no month has"));
-  EXPECT_THAT(next("0 0 31 4,6,9,11 *", "2026-05-08"), HasSubstr("a day that no month has"));
+  EXPECT_THAT(next("0 0 30 2 *", "2026-05-08"),
+              HasSubstr("names a day that its months do not have"));
+  EXPECT_THAT(next("0 0 31 4,6,9,11 *", "2026-05-08"),
+              HasSubstr("names a day that its months do not have"));
   EXPECT_EQ(next("0 0 30 2 1", "2026-02-01T00:00:00Z"), "2026-02-02T00:00:00Z");
 }
 
@@ -74,7 +81,7 @@ TEST(CronLine, RefusesWhatIsNone) {
         "* * * 13 *", "* * * * 8", "-1 * * * *", "5-1 * * * *", "*/0 * * * *", "1/5 * * * *",
         "a * * * *", "1,,2 * * * *", "1- * * * *", "jan * * * *", "99999999999 * * * *"})
     EXPECT_EQ(CronLine::parse(line).has_value(), false) << line;
-  EXPECT_THAT(next("* 25 * * *", "2026-05-08"), HasSubstr("'25' is no hour"));
+  EXPECT_THAT(next("* 25 * * *", "2026-05-08"), HasSubstr("the hour '25'"));
   EXPECT_THAT(next("* 25 * * *", "2026-05-08"), HasSubstr("numbers from 0 to 23"));
 }
 

@@ -4,21 +4,14 @@
 #include <map>
 #include <set>
 
-#include "asof/base/nearest.h"
-#include "asof/model/internal/cron.h"
+#include "asof/base/text.h"
+#include "asof/model/cron.h"
 #include "asof/model/internal/names.h"
 #include "asof/model/internal/validation.h"
 
 namespace asof::model {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // Lists hold no nulls.
 bool is_default_for(const Value& value, const DataType& type) {
@@ -169,8 +162,8 @@ class ViewRules {
       fail("schedule",
            fmt::format("'schedule' every {} is more often than every 1s", to_string(*every)));
     } else if (!every) {
-      if (auto problem = problem_of_cron(cron))
-        fail("schedule", *problem, "as 0 3 * * * for every day at 3:00 UTC");
+      if (auto read = parse_cron(cron); !read)
+        fail("schedule", read.error().message, read.error().hint);
     }
   }
 

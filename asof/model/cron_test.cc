@@ -1,4 +1,4 @@
-#include "asof/model/internal/cron.h"
+#include "asof/model/cron.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +7,11 @@ namespace asof::model {
 namespace {
 
 using testing::HasSubstr;
+
+std::optional<std::string> problem_of_cron(std::string_view line) {
+  auto read = parse_cron(line);
+  return read ? std::nullopt : std::optional(read.error().message);
+}
 
 TEST(Cron, TakesFieldsOfNumbersListsRangesAndSteps) {
   for (const char* line :
@@ -33,6 +38,17 @@ TEST(Cron, SaysWhichFieldIsWrong) {
        {"a * * * *", "*/0 * * * *", "*/ * * * *", "5-1 * * * *", "1,,2 * * * *", "1- * * * *",
         "-1 * * * *", "5/10 * * * *", "1.5 * * * *", "99999999999 * * * *"})
     EXPECT_THAT(problem(line), HasSubstr("the minute")) << line;
+}
+
+TEST(Cron, ReadsWhatEachFieldMatches) {
+  auto read = parse_cron("*/20 1-3 */2 feb 5-7");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->bits[CronFields::kMinute], uint64_t{1} | uint64_t{1} << 20 | uint64_t{1} << 40);
+  EXPECT_EQ(read->bits[CronFields::kHour], 0b1110u);
+  EXPECT_EQ(read->bits[CronFields::kMonth], 0b100u);
+  EXPECT_EQ(read->bits[CronFields::kWeekday], 0b11100001u);  // Sunday is 0 as well as 7
+  EXPECT_TRUE(read->any_day);
+  EXPECT_FALSE(read->any_weekday);
 }
 
 TEST(Cron, ADayThatNoMonthHasNeverComes) {

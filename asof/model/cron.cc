@@ -1,12 +1,14 @@
-#include "asof/model/internal/cron.h"
+#include "asof/model/cron.h"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
-#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "asof/base/text.h"
 
 namespace asof::model {
 
@@ -49,11 +51,9 @@ std::optional<int> number(std::string_view text) {
 }
 
 std::optional<int> value_of(std::string_view text, const CronField& field) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string word = lower(text);
   for (size_t i = 0; i < field.words.size(); ++i)
-    if (field.words[i] == lower) return field.least + static_cast<int>(i);
+    if (field.words[i] == word) return field.least + static_cast<int>(i);
   return number(text);
 }
 
@@ -88,31 +88,43 @@ std::optional<uint64_t> bits_of_item(std::string_view item, const CronField& fie
 
 }  // namespace
 
-std::optional<std::string> problem_of_cron(std::string_view line) {
+Result<CronFields> parse_cron(std::string_view line) {
+  auto fail = [](std::string problem) {
+    return error(ErrorCode::kInvalid, std::move(problem), "cron",
+                 "as 0 3 * * * for every day at 3:00 UTC");
+  };
   std::vector<std::string_view> fields;
   for (std::string_view field : split(line, ' '))
     if (!field.empty()) fields.push_back(field);
   if (fields.size() != kFields.size())
-    return fmt::format("the cron line '{}' has {} field{}, not 5: minute hour day month weekday",
-                       line, fields.size(), fields.size() == 1 ? "" : "s");
-  std::array<uint64_t, 5> bits{};
+    return fail(
+        fmt::format("the cron line '{}' has {} field{}, not 5: minute hour day month weekday", line,
+                    fields.size(), fields.size() == 1 ? "" : "s"));
+  CronFields out;
   for (size_t i = 0; i < fields.size(); ++i) {
     const CronField& field = kFields[i];
     for (std::string_view item : split(fields[i], ',')) {
       auto read = bits_of_item(item, field);
       if (!read)
-        return fmt::format("the {} '{}' of the cron line '{}' is not *, or numbers from {} to {}",
-                           field.name, fields[i], line, field.least, field.most);
-      bits[i] |= *read;
+        return fail(
+            fmt::format("the {} '{}' of the cron line '{}' is not *, or numbers from {} to {}",
+                        field.name, fields[i], line, field.least, field.most));
+      out.bits[i] |= *read;
     }
   }
-  // Where both day and weekday are restricted, either will do.
-  if (!fields[4].starts_with('*')) return std::nullopt;
+  uint64_t& weekdays = out.bits[CronFields::kWeekday];
+  if ((weekdays >> 7 & 1) != 0) weekdays |= 1;
+  out.any_day = fields[CronFields::kDay].starts_with('*');
+  out.any_weekday = fields[CronFields::kWeekday].starts_with('*');
+  // Where both are restricted a weekday will do, and those come every week.
+  if (!out.any_day && !out.any_weekday) return out;
   for (int month = 1; month <= 12; ++month) {
     uint64_t days = (uint64_t{1} << (kDaysOfMonth[month - 1] + 1)) - 2;
-    if ((bits[3] >> month & 1) != 0 && (bits[2] & days) != 0) return std::nullopt;
+    if ((out.bits[CronFields::kMonth] >> month & 1) != 0 &&
+        (out.bits[CronFields::kDay] & days) != 0)
+      return out;
   }
-  return fmt::format("the cron line '{}' names a day that its months do not have", line);
+  return fail(fmt::format("the cron line '{}' names a day that its months do not have", line));
 }
 
 }  // namespace asof::model
