@@ -25,7 +25,17 @@ std::string_view name_of(registry::ChangeKind kind) {
   return "";
 }
 
-std::string shown(const std::string& value) { return value.empty() ? "(none)" : value; }
+// Quoted where the bare text would not tell what it is.
+std::string shown(const std::optional<std::string>& value) {
+  if (!value) return "(none)";
+  auto is_odd = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (value->empty() || *value == "(none)" || value->front() == ' ' || value->back() == ' ' ||
+      std::any_of(value->begin(), value->end(), is_odd))
+    return Json(*value).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return *value;
+}
+
+Json json_of(const std::optional<std::string>& value) { return value ? Json(*value) : Json(); }
 
 }  // namespace
 
@@ -79,8 +89,8 @@ Json to_json(const registry::Plan& plan) {
                {"consequences", change.consequences}};
     for (const auto& property : change.properties) {
       entry["properties"].push_back({{"property", property.property},
-                                     {"before", property.before},
-                                     {"after", property.after}});
+                                     {"before", json_of(property.before)},
+                                     {"after", json_of(property.after)}});
     }
     out["changes"].push_back(std::move(entry));
   }

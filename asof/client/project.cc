@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "asof/model/places.h"
 #include "asof/model/validate.h"
 
 namespace asof::client {
@@ -193,7 +194,10 @@ Result<store::OnlineStore*> Project::online() {
 
 Result<registry::Registry> Project::registry() {
   ASOF_TRY_ASSIGN(store::Catalog * catalog, this->catalog());
-  return registry::Registry(*catalog, state_->config.project, *state_->clock);
+  const model::EngineConfig& online = state_->config.online;
+  const registry::StoreRules rules{
+      state_->engines->shares_feature_names(online.url, state_->address_of(online))};
+  return registry::Registry(*catalog, state_->config.project, *state_->clock, rules);
 }
 
 Result<std::shared_ptr<const plan::Snapshot>> Project::snapshot() {
@@ -216,6 +220,7 @@ Result<model::ReadDefinitions> Project::validate() const {
   std::vector<Error> errors = model::validate(read.definitions, read.locations);
   read.errors.insert(read.errors.end(), std::make_move_iterator(errors.begin()),
                      std::make_move_iterator(errors.end()));
+  model::sort_by_place(read.errors);
   return read;
 }
 

@@ -98,6 +98,52 @@ TEST_F(ProjectTest, TellsEveryMistakeOfTheFilesAtOnce) {
   EXPECT_THAT(applied.error().text(), HasSubstr("features/more.yaml:2"));
 }
 
+TEST_F(ProjectTest, ListsMistakesByFileAndLineWhateverFindsThem) {
+  // One of meaning in the first file, one of form in the second.
+  write("features/a.yaml", "services:\n  - {name: s, features: [nothing]}\n");
+  write("features/b.yaml", "services:\n  - {name: t, features: [plays], colour: red}\n");
+  Project project = open();
+  const auto read = project.validate();
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->errors.size(), 2u);
+  EXPECT_EQ(read->errors[0].field, "features/a.yaml:2");
+  EXPECT_EQ(read->errors[1].field, "features/b.yaml:2");
+}
+
+// No server is asked: an address says enough of what is kept there.
+TEST_F(ProjectTest, RefusesFeaturesOfOneNameWhereRedisKeepsThemSideBySide) {
+  write("features/more.yaml",
+        "views:\n  - name: films\n    entity: user\n    source: {path: plays.csv, event_time: at}\n"
+        "    features: [{title: string}]\n");
+  auto errors_with = [&](const std::string& online) {
+    write("asof.yaml", "project: cinema\nonline: " + online + "\n");
+    Project project = open();
+    const auto plan = project.plan();
+    EXPECT_TRUE(plan) << plan.error().text();
+    return plan ? plan->errors : std::vector<Error>();
+  };
+  const auto errors = errors_with("{url: 'redis://127.0.0.1:1/0', layout: fields}");
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].code, ErrorCode::kInvalid);
+  EXPECT_THAT(errors[0].message, HasSubstr("feature 'title' is also one of view 'films'"));
+  EXPECT_EQ(errors[0].field, "features/user.yaml:8");
+  EXPECT_TRUE(errors_with("'redis://127.0.0.1:1/0'").empty());
+  EXPECT_TRUE(errors_with("'memory:'").empty());
+}
+
+TEST_F(ProjectTest, TellsOfAZoneThatThereIsNotAtPlan) {
+  std::string text(kFeatures);
+  text.replace(text.find("event_time: at"), 14, "event_time: at, timezone: Europe/Berln");
+  write("features/user.yaml", text);
+  Project project = open();
+  const auto plan = project.plan();
+  ASSERT_TRUE(plan) << plan.error().text();
+  ASSERT_EQ(plan->errors.size(), 1u);
+  EXPECT_THAT(plan->errors[0].message, HasSubstr("'Europe/Berln' is not a time zone"));
+  EXPECT_EQ(plan->errors[0].hint, "did you mean 'Europe/Berlin'?");
+  EXPECT_EQ(plan->errors[0].field, "features/user.yaml:7");
+}
+
 TEST_F(ProjectTest, GoesFromFilesToOnlineValues) {
   Project project = open();
   const auto applied = project.apply();

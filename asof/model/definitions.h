@@ -46,7 +46,7 @@ struct SourceColumn {
   friend bool operator==(const SourceColumn&, const SourceColumn&) = default;
 };
 
-// Where rows come from. Inline sources of a view are named after it and marked `inline_of`.
+// Where rows come from. Inline sources of a view are named after it and marked `is_inline`.
 struct Source {
   std::string name;
   SourceKind kind = SourceKind::kFiles;

@@ -10,6 +10,7 @@
 
 #include "asof/base/bytes.h"
 #include "asof/base/hash.h"
+#include "asof/model/time_unit.h"
 
 namespace asof::model {
 
@@ -22,13 +23,6 @@ using nlohmann::json;
 std::string dumped(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
-
-constexpr std::pair<TimeUnit, std::string_view> kTimeUnits[] = {
-    {TimeUnit::kSeconds, "s"},
-    {TimeUnit::kMilliseconds, "ms"},
-    {TimeUnit::kMicroseconds, "us"},
-    {TimeUnit::kNanoseconds, "ns"},
-};
 
 // ---- writing ----
 
@@ -101,8 +95,7 @@ json encoded(const Source& source) {
   put_text(out, "event_time", source.event_time);
   put_text(out, "known_time", source.known_time);
   put_text(out, "timezone", source.timezone);
-  for (const auto& [unit, word] : kTimeUnits)
-    if (source.time_unit == unit) out["time_unit"] = word;
+  if (source.time_unit) out["time_unit"] = to_string(*source.time_unit);
   for (const SourceColumn& column : source.columns) {
     json one = {{"name", column.name}};
     put_text(one, "from", column.from);
@@ -293,8 +286,8 @@ Source decoded_source(const json& value) {
   out.event_time = object.text("event_time");
   out.known_time = object.text("known_time");
   out.timezone = object.text("timezone");
-  for (const auto& [unit, word] : kTimeUnits)
-    if (object.text("time_unit") == word) out.time_unit = unit;
+  for (const TimeUnitWord& known : time_unit_words())
+    if (object.text("time_unit") == known.word) out.time_unit = known.unit;
   if (const json* columns = object.find("columns")) {
     for (const json& item : ObjectOf::array_of(*columns)) {
       ObjectOf column(item, "a column");

@@ -7,6 +7,7 @@
 
 #include "asof/model/internal/keys.h"
 #include "asof/model/internal/names.h"
+#include "asof/model/time_unit.h"
 
 namespace asof::model {
 
@@ -75,9 +76,11 @@ Json schema_of(Form form) {
     case Form::kDefault: return Json::object();
     case Form::kNames: return list_of(reference("name"));
     case Form::kTextMap: return map_of(single_value());
-    case Form::kTimeUnit:
-      return one_of({"s", "ms", "us", "ns", "second", "seconds", "millis", "milliseconds", "micros",
-                     "microseconds", "nanos", "nanoseconds"});
+    case Form::kTimeUnit: {
+      Json words = Json::array();
+      for (const TimeUnitWord& known : time_unit_words()) words.push_back(known.word);
+      return {{"enum", words}};
+    }
     case Form::kAsOf: return one_of({"known", "event"});
     case Form::kSchedule: return any_of({text(), object_reference(ObjectKind::kSchedule)});
     case Form::kFreshness: return any_of({reference("duration"), one_of({"per event"})});

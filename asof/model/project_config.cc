@@ -10,6 +10,7 @@
 #include "asof/model/internal/names.h"
 #include "asof/model/internal/object_reader.h"
 #include "asof/model/internal/yaml_tree.h"
+#include "asof/model/places.h"
 
 namespace asof::model {
 

@@ -9,6 +9,8 @@
 #include "asof/model/internal/default_value.h"
 #include "asof/model/internal/object_reader.h"
 #include "asof/model/internal/yaml_tree.h"
+#include "asof/model/places.h"
+#include "asof/model/time_unit.h"
 
 namespace asof::model {
 
@@ -83,7 +85,7 @@ class DefinitionReader {
       if (item->kind == YamlNode::Kind::kMap) {
         out.push_back(item);
       } else {
-        owner.fail_wanted(*item, key, "a list of maps", "write - name: …");
+        owner.fail_item(*item, key, "a map", "write - name: …");
       }
     }
     return out;
@@ -166,7 +168,7 @@ class DefinitionReader {
         owner.fail(item->line, fmt::format("{} '{}' has no type", word, item->text),
                    fmt::format("write {}: string, or another type", item->text));
       } else if (item->kind != YamlNode::Kind::kMap || item->entries.empty()) {
-        owner.fail_wanted(*item, key, fmt::format("a list of {}s", word), "write - name: type");
+        owner.fail_item(*item, key, with_article(word), "write - name: type");
       } else if (is_short_form(*item, kind)) {
         const YamlNode::Entry& entry = item->entries.front();
         out.push_back({entry.key, entry.line, entry.value.get(), nullptr});
@@ -248,23 +250,10 @@ class DefinitionReader {
   }
 
   std::optional<TimeUnit> time_unit_of(const ObjectReader& object) {
-    static constexpr std::pair<std::string_view, TimeUnit> kUnits[] = {
-        {"s", TimeUnit::kSeconds},
-        {"seconds", TimeUnit::kSeconds},
-        {"second", TimeUnit::kSeconds},
-        {"ms", TimeUnit::kMilliseconds},
-        {"millis", TimeUnit::kMilliseconds},
-        {"milliseconds", TimeUnit::kMilliseconds},
-        {"us", TimeUnit::kMicroseconds},
-        {"micros", TimeUnit::kMicroseconds},
-        {"microseconds", TimeUnit::kMicroseconds},
-        {"ns", TimeUnit::kNanoseconds},
-        {"nanos", TimeUnit::kNanoseconds},
-        {"nanoseconds", TimeUnit::kNanoseconds}};
     const YamlNode* value = object.find("time_unit");
     if (value == nullptr) return std::nullopt;
-    for (const auto& [word, unit] : kUnits)
-      if (value->kind == YamlNode::Kind::kText && value->text == word) return unit;
+    for (const TimeUnitWord& known : time_unit_words())
+      if (value->kind == YamlNode::Kind::kText && value->text == known.word) return known.unit;
     object.fail_wanted(*value, "time_unit", "s, ms, us or ns");
     return std::nullopt;
   }
@@ -399,8 +388,10 @@ class DefinitionReader {
       ObjectReader inner(reading_, *value, ObjectKind::kSchedule,
                          fmt::format("{}: schedule", object.subject()), "");
       Schedule schedule{inner.duration("every"), inner.text("cron")};
-      if ((inner.find("every") != nullptr) == (inner.find("cron") != nullptr))
+      if ((inner.find("every") != nullptr) == (inner.find("cron") != nullptr)) {
         inner.fail(value->line, "wants either 'every' or 'cron'", std::string(kHow));
+        return std::nullopt;
+      }
       if (!schedule.every && schedule.cron.empty()) return std::nullopt;
       return schedule;
     }
@@ -470,7 +461,7 @@ class DefinitionReader {
       return std::nullopt;
     }
     if (item.kind != YamlNode::Kind::kMap || item.entries.empty()) {
-      object.fail_wanted(item, "features", "features", std::string(kHow));
+      object.fail_item(item, "features", "a feature", std::string(kHow));
       return std::nullopt;
     }
     const YamlNode::Entry& first = item.entries.front();
@@ -488,6 +479,13 @@ class DefinitionReader {
     ObjectReader inner(reading_, item, ObjectKind::kServiceItem, object.subject(), place);
     out.view = inner.text("view");
     out.features = inner.texts("features");
+    // Without the key it is the whole view; an empty list can hardly mean that.
+    if (const YamlNode* listed = inner.find("features");
+        listed != nullptr && listed->kind == YamlNode::Kind::kList && listed->items.empty()) {
+      inner.fail(listed->line, "'features' is an empty list",
+                 "name some, or leave it out for all of the view's features");
+      return std::nullopt;
+    }
     out.as = inner.text("as");
     out.join_keys = inner.text_map("join_keys");
     if (inner.find("view") == nullptr) {

@@ -342,9 +342,10 @@ services:
           HasSubstr("a.yaml:12: view 'v': 'schedule' wants every and a duration, or a cron line"),
           HasSubstr("a.yaml:13: view 'v': 'freshness' wants a duration, as 1d, or per event"),
           HasSubstr("a.yaml:14: view 'v': 'as_of' wants known or event, met the text 'created'"),
-          HasSubstr("a.yaml:15: 'views' wants a list of maps, met the text 'just a text'"),
+          HasSubstr("a.yaml:15: an item of 'views' wants to be a map, met the text 'just a text'"),
           HasSubstr("a.yaml:18: service 'm': 'v:' names no feature"),
-          HasSubstr("a.yaml:18: service 'm': 'features' wants features, met a list"),
+          HasSubstr(
+              "a.yaml:18: service 'm': an item of 'features' wants to be a feature, met a list"),
           HasSubstr("a.yaml:18: service 'm': 'v: f' is read as a map; write v:f without a blank"),
           HasSubstr("a.yaml:18: service 'm': a feature without a view")));
 }
@@ -390,7 +391,7 @@ TEST(ReadDefinitions, TellsAThousandMistakesAndCountsTheRest) {
   for (int i = 0; i < 1500; ++i) many += "  - 5\n";
   auto errors = errors_of(many);
   ASSERT_EQ(errors.size(), 1001u);
-  EXPECT_THAT(errors[999], HasSubstr("a.yaml:1001: 'views' wants a list of maps, met 5"));
+  EXPECT_THAT(errors[999], HasSubstr("a.yaml:1001: an item of 'views' wants to be a map, met 5"));
   EXPECT_EQ(errors[1000], "and 500 mistakes more; mend these first");
 }
 

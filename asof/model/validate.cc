@@ -8,6 +8,7 @@
 #include "asof/model/internal/names.h"
 #include "asof/model/internal/validation.h"
 #include "asof/model/internal/yaml_tree.h"
+#include "asof/model/places.h"
 
 namespace asof::model {
 
@@ -78,13 +79,7 @@ bool Validation::is_below(const std::string& prefix) const {
 }
 
 std::string Validation::file_and_line(std::string_view place) const {
-  std::string at(place);
-  while (true) {
-    if (auto found = locations_.find(at); found != locations_.end()) return found->second;
-    size_t cut = at.find_last_of(".[");
-    if (cut == std::string::npos) return std::string(place);
-    at.resize(cut);
-  }
+  return place_of(locations_, place);
 }
 
 void Validation::fail(std::string_view place, std::string message, std::string hint) {

@@ -211,6 +211,9 @@ TEST(Validate, ASchedulePassesItsSyntax) {
   EXPECT_THAT(mistakes("every 10ms"),
               ElementsAre(HasSubstr("'schedule' every 10ms is more often than every 1s")));
   EXPECT_THAT(mistakes("{}"), ElementsAre(HasSubstr("wants either 'every' or 'cron'")));
+  // Told once, by whoever sees it first.
+  EXPECT_THAT(mistakes("{every: 1h, cron: \"0 3 * * *\"}"),
+              ElementsAre(HasSubstr("wants either 'every' or 'cron'")));
 }
 
 TEST(Validate, AServiceTakesAFeatureOnce) {
@@ -225,6 +228,13 @@ TEST(Validate, AServiceTakesAFeatureOnce) {
       testing::Contains(HasSubstr("add as: to each")));
   EXPECT_THAT(mistakes_after("services: [{name: s, features: []}, {name: t}]"),
               ElementsAre(HasSubstr("service 't': has no features")));
+}
+
+TEST(Validate, AnEmptyListOfFeaturesIsNotTheWholeView) {
+  EXPECT_THAT(
+      mistakes_of_service("{view: clicks, features: []}"),
+      ElementsAre(HasSubstr("service 's': 'features' is an empty list; name some, or leave it "
+                            "out for all of the view's features")));
 }
 
 TEST(Validate, ARoleHasItsJoinKeys) {

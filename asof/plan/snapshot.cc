@@ -4,7 +4,9 @@
 
 #include "asof/base/check.h"
 #include "asof/base/hash.h"
-#include "asof/model/definitions_json.h"
+#include "asof/model/source_columns.h"
+#include "asof/model/time_unit.h"
+#include "asof/plan/revisions.h"
 
 namespace asof::plan {
 
@@ -31,41 +33,11 @@ class Description {
   std::string text_;
 };
 
-std::string_view unit_name(const std::optional<model::TimeUnit>& unit) {
-  if (!unit) return "";
-  switch (*unit) {
-    case model::TimeUnit::kSeconds: return "s";
-    case model::TimeUnit::kMilliseconds: return "ms";
-    case model::TimeUnit::kMicroseconds: return "us";
-    case model::TimeUnit::kNanoseconds: return "ns";
-  }
-  return "";
-}
-
 const model::Source& source_of(const model::FeatureView& view,
                                const model::Definitions& definitions) {
   const model::Source* source = definitions.find_source(view.source);
   ASOF_CHECK(source != nullptr);
   return *source;
-}
-
-const model::SourceColumn* find_column(const model::Source& source, std::string_view name) {
-  for (const model::SourceColumn& column : source.columns)
-    if (column.name == name) return &column;
-  return nullptr;
-}
-
-// What a column that definitions call `name` is called in the source's files.
-std::string column_in_source(const model::Source& source, const std::string& name) {
-  const model::SourceColumn* column = find_column(source, name);
-  return column == nullptr || column->from.empty() ? name : column->from;
-}
-
-// A column as it is read: where from, and with which declared type on the way.
-void describe_column(Description& out, const model::Source& source, const std::string& name) {
-  out.add(column_in_source(source, name));
-  const model::SourceColumn* column = find_column(source, name);
-  out.add(column != nullptr && column->type ? to_string(*column->type) : "");
 }
 
 }  // namespace
@@ -84,12 +56,7 @@ Result<std::shared_ptr<const Snapshot>> read_snapshot(store::Catalog& catalog,
   ASOF_TRY_ASSIGN(auto revision, catalog.read_revision(project, std::nullopt));
   if (revision) {
     snapshot->revision = revision->number;
-    auto definitions = model::definitions_from_json(revision->document);
-    if (!definitions)
-      return std::move(definitions)
-          .error()
-          .with_context(fmt::format("revision {} of project '{}'", revision->number, project));
-    snapshot->definitions = *std::move(definitions);
+    ASOF_TRY_ASSIGN(snapshot->definitions, read_revision(catalog, project, *revision));
   }
   ASOF_TRY_ASSIGN(snapshot->states, store::read_view_states(catalog, project));
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
@@ -103,19 +70,20 @@ std::string load_hash(const model::FeatureView& view, const model::Definitions& 
   out.add(source.kind == model::SourceKind::kFiles ? "files" : "sql");
   out.add(source.kind == model::SourceKind::kFiles ? source.path : source.sql);
   out.add(source.timezone.empty() ? "UTC" : source.timezone);
-  out.add(unit_name(source.time_unit));
-  // Times are named as the source names them.
-  out.add(source.event_time);
+  out.add(source.time_unit ? model::to_string(*source.time_unit) : "");
+  // Columns are named as the source's files name them. The types that it declares for them are checked by plan, and change
+  // nothing in what is read.
+  out.add(model::column_in_source(source, source.event_time));
   out.add(source.known_time.empty() ? "" : "known");
   if (!source.known_time.empty()) {
-    out.add(source.known_time);
+    out.add(model::column_in_source(source, source.known_time));
     out.add(view.as_of == model::AsOf::kKnown ? "as_of known" : "as_of event");
   }
   out.add(keys);
-  for (const Field& key : keys) describe_column(out, source, key.name);
+  for (const Field& key : keys) out.add(model::column_in_source(source, key.name));
   out.add(model::feature_schema(view));
   for (const model::Feature& feature : view.features)
-    describe_column(out, source, feature.source_column());
+    out.add(model::column_in_source(source, feature.source_column()));
   return out.hash();
 }
 
@@ -134,9 +102,10 @@ store::ScanSpec scan_spec_of(const model::FeatureView& view,
   store::ScanSpec spec;
   spec.source = &source;
   for (const Field& key : model::join_keys_of(view, definitions))
-    spec.keys.push_back({column_in_source(source, key.name), key.type});
+    spec.keys.push_back({model::column_in_source(source, key.name), key.type});
   for (const model::Feature& feature : view.features)
-    spec.features.push_back({column_in_source(source, feature.source_column()), feature.type});
+    spec.features.push_back(
+        {model::column_in_source(source, feature.source_column()), feature.type});
   return spec;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "asof/model/source_columns.h"
 #include "asof/plan/selection.h"
 
 namespace asof::registry::internal {
@@ -92,14 +93,27 @@ class Consequences {
     if (const int64_t rows = rows_of(states_, view.name); rows > 0)
       say(*change, view, fmt::format("drops {} online", rows_text(rows)), true);
     for (const FeatureService& service : before_.services) {
-      const bool uses = std::any_of(service.items.begin(), service.items.end(),
-                                    [&](const auto& item) { return item.view == view.name; });
-      if (!uses) continue;
+      if (!uses(service, view)) continue;
       say(*change, view,
           after_.find_service(service.name) == nullptr
               ? fmt::format("service '{}', which used it, goes too", service.name)
               : fmt::format("service '{}' does not use it any more", service.name),
           true);
+    }
+  }
+
+  static bool uses(const FeatureService& service, const FeatureView& view) {
+    return std::any_of(service.items.begin(), service.items.end(),
+                       [&](const auto& item) { return item.view == view.name; });
+  }
+
+  // Services that took the view while it was online, and still do. Those that begin to are told by a notice.
+  void say_who_misses(Change& change, const FeatureView& view) {
+    for (const FeatureService& service : before_.services) {
+      const FeatureService* now = after_.find_service(service.name);
+      if (now != nullptr && uses(service, view) && uses(*now, view))
+        say(change, view, fmt::format("service '{}' gets nothing of it online", service.name),
+            true);
     }
   }
 
@@ -114,6 +128,7 @@ class Consequences {
     auto state = states_.find(now.name);
     const bool is_loaded = state != states_.end() && state->second.serving.number != 0;
     if (before.online && !now.online) {
+      say_who_misses(*change, now);
       say(*change, now,
           is_loaded ? fmt::format("not online any more: drops {} online",
                                   rows_text(state->second.serving.rows))
@@ -123,8 +138,15 @@ class Consequences {
     }
     if (!before.online && now.online) say(*change, now, "online from its next run on", false);
     if (!now.online || !is_loaded) return;
+    if (now.online_retention &&
+        (!before.online_retention || *now.online_retention < *before.online_retention))
+      say(*change, now,
+          fmt::format("deletes rows online that are older than {}",
+                      to_string(*now.online_retention)),
+          true);
     const std::string hash = plan::load_hash(now, after_);
-    if (hash == plan::load_hash(before, before_)) return;
+    const bool is_known = before_.find_source(before.source) != nullptr;
+    if (is_known && hash == plan::load_hash(before, before_)) return;
     // A change that was taken back before any run has seen it costs nothing.
     if (hash == state->second.serving.load_hash)
       say(*change, now, "what is online is of this definition already", false);
@@ -153,7 +175,12 @@ class Consequences {
   void on_kept_service(const FeatureService& before, const FeatureService& now) {
     auto old_selection = plan::select_service(before_, before.name, plan::Naming::kShort, {});
     auto new_selection = plan::select_service(after_, now.name, plan::Naming::kShort, {});
-    if (!old_selection || !new_selection) return;  // not valid: told elsewhere
+    if (!old_selection) return;
+    if (!new_selection) {
+      // One that was edited is an error of its own (check_services).
+      if (find("service", now.name) == nullptr) becomes_invalid(now, new_selection.error());
+      return;
+    }
     const auto old_answers = answers_of(*old_selection), new_answers = answers_of(*new_selection);
     const bool is_edited = find("service", now.name) != nullptr;
     for (const auto& [name, answer] : old_answers) {
@@ -172,6 +199,14 @@ class Consequences {
           change->consequences.push_back(
               fmt::format("service '{}' answers '{}' too", now.name, name));
     compare_keys(now.name, is_edited, *old_selection, *new_selection);
+  }
+
+  // By what a service takes, nothing that it is asked can be answered any more.
+  void becomes_invalid(const FeatureService& service, const Error& why) {
+    for (const model::ServiceItem& item : service.items) {
+      const FeatureView& view = *after_.find_view(item.view);
+      if (cause_of(view) != nullptr) return breaks(service.name, false, view, why.message);
+    }
   }
 
   void compare_keys(const std::string& service, bool is_edited, const plan::Selection& before,
@@ -221,14 +256,9 @@ std::string origin_of(const FeatureView& view, const model::Source& source,
   std::string keys;
   for (const Field& key : model::join_keys_of(view, definitions))
     keys += key.name + " " + to_string(key.type) + "\n";
-  return source.path + "\n" + source.sql + "\n" + source.event_time + "\n" + source.known_time +
-         "\n" + keys;
-}
-
-std::string column_of(const model::Feature& feature, const model::Source& source) {
-  for (const model::SourceColumn& renamed : source.columns)
-    if (renamed.name == feature.source_column() && !renamed.from.empty()) return renamed.from;
-  return feature.source_column();
+  return source.path + "\n" + source.sql + "\n" +
+         model::column_in_source(source, source.event_time) + "\n" +
+         model::column_in_source(source, source.known_time) + "\n" + keys;
 }
 
 struct Known {
@@ -242,11 +272,15 @@ struct Known {
 std::vector<Known> features_of(const Definitions& definitions) {
   std::vector<Known> out;
   for (const FeatureView& view : definitions.views) {
-    const model::Source& source = *definitions.find_source(view.source);
+    const model::Source* found = definitions.find_source(view.source);
+    if (found == nullptr) continue;  // known by its name alone: of a revision that cannot be read
+    const model::Source& source = *found;
     const std::string origin = origin_of(view, source, definitions);
     for (const model::Feature& feature : view.features)
       out.push_back({view.name + ":" + feature.name, feature.name,
-                     origin + column_of(feature, source) + "\n" + to_string(feature.type), false});
+                     origin + model::column_in_source(source, feature.source_column()) + "\n" +
+                         to_string(feature.type),
+                     false});
   }
   return out;
 }

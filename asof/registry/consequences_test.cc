@@ -196,8 +196,62 @@ TEST_F(ConsequencesTest, NameWhatGoesWithIt) {
 TEST_F(ConsequencesTest, CountTheRowsOfAViewThatIsNotOnlineAnyMore) {
   const Change change = only_change("entity: user\n    source: events",
                                     "entity: user\n    online: false\n    source: events");
-  EXPECT_THAT(change.consequences, ElementsAre("not online any more: drops 1,234,567 rows online"));
+  EXPECT_THAT(change.consequences, ElementsAre("service 'home' gets nothing of it online",
+                                               "not online any more: drops 1,234,567 rows online"));
   EXPECT_TRUE(change.is_destructive);
+}
+
+TEST_F(ConsequencesTest, SayThatRetentionDeletesRows) {
+  const std::string head = "entity: user\n    source: events";
+  auto with = [&](const std::string& keys) { return only_change(head, head + keys); };
+  const Change added = with("\n    max_age: 7d\n    online_retention: 30d");
+  EXPECT_THAT(added.consequences, ElementsAre("deletes rows online that are older than 30d"));
+  EXPECT_TRUE(added.is_destructive);
+  // From a definition that has one already.
+  std::string text = kShop;
+  text.replace(text.find(head), head.size(), head + "\n    max_age: 7d\n    online_retention: 30d");
+  auto moved_to = [&](const std::string& retention) {
+    std::string other = text;
+    other.replace(other.find("online_retention: 30d"), 21, retention);
+    const model::Definitions before = read_valid(text).definitions;
+    const model::Definitions after = read_valid(other).definitions;
+    std::vector<Change> out = diff(before, after);
+    add_consequences(before, after, states_, out);
+    EXPECT_EQ(out.size(), 1u);
+    return out.empty() ? Change{} : out[0];
+  };
+  EXPECT_TRUE(moved_to("online_retention: 29d").is_destructive);
+  EXPECT_FALSE(moved_to("online_retention: 31d").is_destructive);
+  EXPECT_FALSE(moved_to("owner: ana").is_destructive);
+  // Nothing is online yet.
+  states_.clear();
+  EXPECT_FALSE(moved_to("online_retention: 29d").is_destructive);
+}
+
+TEST_F(ConsequencesTest, SayThatAServiceCannotBeAnsweredAnyMore) {
+  // Two views of one request call differently typed keys alike.
+  const std::vector<Change> all =
+      changes({{"entities:\n", "entities:\n  - {name: guest, join_keys: {user_id: int64}}\n"},
+               {"  - name: segment\n    entity: user", "  - name: segment\n    entity: guest"}});
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].name, "segment");
+  EXPECT_TRUE(all[1].is_destructive);
+  EXPECT_THAT(all[1].consequences,
+              Contains(HasSubstr("breaks service 'home': join key 'user_id' is int64 for view "
+                                 "'segment', and string for another view")));
+}
+
+TEST(Lookalikes, FollowRenamedTimes) {
+  std::string text = kShop;
+  const std::string source = "  - {name: events, path: data/events.parquet, event_time: at}\n";
+  text.replace(text.find(source), source.size(),
+               source +
+                   "  - {name: same, path: data/events.parquet, event_time: when, "
+                   "columns: {when: {from: at}}}\n");
+  text.replace(text.find("services:"), 9,
+               "  - name: taps\n    entity: user\n    source: same\n    features:\n"
+               "      - clicks: int64\nservices:");
+  EXPECT_THAT(find_lookalikes({}, read_valid(text).definitions), IsEmpty());
 }
 
 TEST(Lookalikes, TellOfANameWithSeveralDefinitions) {

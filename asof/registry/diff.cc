@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "asof/base/text.h"
 #include "asof/model/definitions_json.h"
 
 namespace asof::registry::internal {
@@ -12,7 +15,12 @@ namespace asof::registry::internal {
 namespace {
 
 using Json = nlohmann::json;
-using Properties = std::map<std::string, std::string>;
+
+// An object's canonical JSON taken apart, to show what differs. Whether anything does is decided by the JSON itself.
+struct Properties {
+  std::map<std::string, Json> values;                      // by path: "features.clicks.type"
+  std::map<std::string, std::vector<std::string>> orders;  // of the names in a list, by its path
+};
 
 constexpr size_t kLongestSummary = 60;
 
@@ -49,23 +57,18 @@ bool has_names(const Json& array) {
 
 // Named elements by their names, so that an insertion is not a change of all that follow; their order on its own.
 void flatten(const std::string& path, const Json& value, Properties& out) {
-  if (value.is_object()) {
+  if (value.is_object() && !value.empty()) {
     for (const auto& [key, child] : value.items())
       flatten(path.empty() ? key : path + "." + key, child, out);
   } else if (value.is_array() && has_names(value)) {
-    std::vector<std::string> names;
-    for (const Json& element : value) {
+    std::vector<std::string>& names = out.orders[path];
+    for (Json element : value) {
       names.push_back(text_of(element["name"]));
-      for (const auto& [key, child] : element.items())
-        if (key != "name") flatten(path + "." + names.back() + "." + key, child, out);
+      element.erase("name");
+      flatten(path + "." + names.back(), element, out);
     }
-    out[path + " order"] = joined(names);
-  } else if (value.is_array()) {
-    std::vector<std::string> texts;
-    for (const Json& element : value) texts.push_back(text_of(element));
-    out[path] = joined(texts);
   } else {
-    out[path] = text_of(value);
+    out.values[path] = value;
   }
 }
 
@@ -76,69 +79,51 @@ Json json_of(const Object& object) {
   return json;
 }
 
-Properties properties_of(const model::Entity& entity, const model::Definitions&) {
-  Properties out;
-  flatten("", json_of(entity), out);
-  return out;
+// What is compared: the canonical JSON, with an inline source as a part of its view.
+template <typename Object>
+Json compared(const Object& object, const model::Definitions&) {
+  return json_of(object);
 }
-
-Properties properties_of(const model::Source& source, const model::Definitions&) {
-  Properties out;
-  flatten("", json_of(source), out);
-  return out;
-}
-
-Properties properties_of(const model::FeatureView& view, const model::Definitions& definitions) {
+Json compared(const model::FeatureView& view, const model::Definitions& definitions) {
   Json json = json_of(view);
   const model::Source* source = definitions.find_source(view.source);
   if (source != nullptr && source->is_inline) {
     json["source"] = json_of(*source);
     json["source"].erase("inline");
   }
-  Properties out;
-  flatten("", json, out);
-  return out;
-}
-
-Properties properties_of(const model::FeatureService& service, const model::Definitions&) {
-  Json json = json_of(service);
-  json.erase("features");
-  Properties out;
-  flatten("", json, out);
-  return out;
+  return json;
 }
 
 // The order of names matters only where the names are the same.
-bool is_order(const std::string& property) { return property.ends_with(" order"); }
-
-bool same_names(const std::string& before, const std::string& after) {
-  auto sorted = [](const std::string& text) {
-    std::vector<std::string> names;
-    for (size_t begin = 0; begin <= text.size();) {
-      const size_t end = std::min(text.find(", ", begin), text.size());
-      names.push_back(text.substr(begin, end - begin));
-      begin = end + 2;
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  };
-  return sorted(before) == sorted(after);
+bool same_names(std::vector<std::string> before, std::vector<std::string> after) {
+  std::sort(before.begin(), before.end());
+  std::sort(after.begin(), after.end());
+  return before == after;
 }
 
 std::vector<PropertyChange> compare(const Properties& before, const Properties& after) {
   std::vector<PropertyChange> changes;
-  auto note = [&](const std::string& property, const std::string& from, const std::string& to) {
-    if (from == to || (is_order(property) && !same_names(from, to))) return;
-    changes.push_back({property, from, to});
+  auto text_in = [](const Properties& properties,
+                    const std::string& property) -> std::optional<std::string> {
+    auto found = properties.values.find(property);
+    if (found == properties.values.end()) return std::nullopt;
+    return text_of(found->second);
   };
-  for (const auto& [property, value] : before) {
-    auto found = after.find(property);
-    note(property, value, found == after.end() ? "" : found->second);
+  for (const auto& [property, value] : before.values) {
+    auto found = after.values.find(property);
+    if (found == after.values.end() || found->second != value)
+      changes.push_back({property, text_of(value), text_in(after, property)});
   }
-  for (const auto& [property, value] : after)
-    if (!before.contains(property)) note(property, "", value);
-  std::sort(changes.begin(), changes.end(),
-            [](const auto& a, const auto& b) { return a.property < b.property; });
+  for (const auto& [property, value] : after.values)
+    if (!before.values.contains(property))
+      changes.push_back({property, std::nullopt, text_of(value)});
+  for (const auto& [property, names] : before.orders) {
+    auto found = after.orders.find(property);
+    if (found != after.orders.end() && found->second != names && same_names(names, found->second))
+      changes.push_back({property + " order", joined(names), joined(found->second)});
+  }
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const auto& a, const auto& b) { return a.property < b.property; });
   return changes;
 }
 
@@ -159,12 +144,12 @@ void compare_items(const model::FeatureService* before, const model::FeatureServ
   bool is_same_set = true;
   for (const std::string& text : old_texts)
     if (missing(text, new_texts)) {
-      changes.push_back({"features", text, ""});
+      changes.push_back({"features", text, std::nullopt});
       is_same_set = false;
     }
   for (const std::string& text : new_texts)
     if (missing(text, old_texts)) {
-      changes.push_back({"features", "", text});
+      changes.push_back({"features", std::nullopt, text});
       is_same_set = false;
     }
   if (is_same_set && old_texts != new_texts)
@@ -172,10 +157,21 @@ void compare_items(const model::FeatureService* before, const model::FeatureServ
 }
 
 template <typename Object>
-void compare_more(const Object*, const Object*, std::vector<PropertyChange>&) {}
-void compare_more(const model::FeatureService* before, const model::FeatureService* after,
-                  std::vector<PropertyChange>& changes) {
-  compare_items(before, after, changes);
+std::vector<PropertyChange> properties_between(const Object*, const Object*, const Json& before,
+                                               const Json& after) {
+  Properties old_properties, new_properties;
+  if (!before.is_null()) flatten("", before, old_properties);
+  if (!after.is_null()) flatten("", after, new_properties);
+  return compare(old_properties, new_properties);
+}
+std::vector<PropertyChange> properties_between(const model::FeatureService* from,
+                                               const model::FeatureService* to, Json before,
+                                               Json after) {
+  if (!before.is_null()) before.erase("features");
+  if (!after.is_null()) after.erase("features");
+  auto changes = properties_between<model::FeatureService>(from, to, before, after);
+  compare_items(from, to, changes);
+  return changes;
 }
 
 bool is_hidden(const model::Source& source) { return source.is_inline; }
@@ -202,12 +198,13 @@ void diff_kind(const std::string& kind, const std::vector<Object>& before,
   for (const auto& [name, object] : new_objects) pairs[name].second = object;
   for (const auto& [name, pair] : pairs) {
     const auto [from, to] = pair;
-    const Properties none;
-    const Properties old_properties = from == nullptr ? none : properties_of(*from, all_before);
-    const Properties new_properties = to == nullptr ? none : properties_of(*to, all_after);
-    std::vector<PropertyChange> properties = compare(old_properties, new_properties);
-    compare_more(from, to, properties);
-    if (from != nullptr && to != nullptr && properties.empty()) continue;
+    const Json before_json = from == nullptr ? Json() : compared(*from, all_before);
+    const Json after_json = to == nullptr ? Json() : compared(*to, all_after);
+    if (before_json == after_json) continue;
+    std::vector<PropertyChange> properties = properties_between(from, to, before_json, after_json);
+    // Written in another way that says the same, as [v:a, v:b] for {view: v, features: [a, b]}.
+    if (from != nullptr && to != nullptr && properties.empty())
+      properties.push_back({"definition", before_json.dump(), after_json.dump()});
     const ChangeKind change = from == nullptr ? ChangeKind::kAdd
                               : to == nullptr ? ChangeKind::kRemove
                                               : ChangeKind::kChange;
@@ -237,12 +234,7 @@ std::string summary_of(const model::Source& source) {
   std::string text = source.kind == model::SourceKind::kSql ? source.sql : source.path;
   if (const size_t line = text.find('\n'); line != std::string::npos)
     text = text.substr(0, line) + " …";
-  if (text.size() > kLongestSummary) {
-    size_t end = kLongestSummary;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    text = text.substr(0, end) + "…";
-  }
-  return text;
+  return shortened(text, kLongestSummary);
 }
 
 std::string summary_of(const model::FeatureView& view) {

@@ -49,7 +49,7 @@ std::string text_of(const std::vector<Change>& changes) {
                                                 : "~ ";
     out += change.object + " " + change.name;
     for (const PropertyChange& one : change.properties)
-      out += " | " + one.property + ": " + one.before + " > " + one.after;
+      out += " | " + one.property + ": " + one.before.value_or("") + " > " + one.after.value_or("");
   }
   return out;
 }
@@ -128,6 +128,57 @@ TEST(Diff, ShowsWhatAServiceTakesLineByLine) {
                             "[clicks:clicks, segment, {view: segment, as: friend, "
                             "join_keys: {user_id: friend_id}}]")),
             "~ service home | features:  > segment as friend (user_id: friend_id)");
+}
+
+// Each would be lost where texts for people decide whether anything changed.
+TEST(Diff, LosesNoEditWhoseTextsLookAlike) {
+  auto only = [](const std::string& from, const std::string& to) {
+    const std::vector<Change> changes = changed(from, to);
+    EXPECT_EQ(changes.size(), 1u) << to;
+    EXPECT_EQ(changes.empty() ? 0u : changes[0].properties.size(), 1u) << to;
+    return changes.empty() || changes[0].properties.empty() ? PropertyChange{}
+                                                            : changes[0].properties[0];
+  };
+  const std::string last = "type: string, column: page}";
+  const PropertyChange empty_text = only(last, "type: string, column: page, default: ''}");
+  EXPECT_EQ(empty_text.property, "features.last.default");
+  EXPECT_EQ(empty_text.before, std::nullopt);
+  EXPECT_EQ(empty_text.after, "");
+  EXPECT_EQ(only("tier: gold", "tier: gold, beta: ''").after, "");
+  EXPECT_EQ(only("tier: gold", "tier: gold, sort order: name").property, "tags.sort order");
+  // Sorted as names are, these two read alike.
+  EXPECT_EQ(text_of(changed("tier: gold", "tier: gold, sort order: 'a, b'")),
+            "~ view clicks | tags.sort order:  > a, b");
+}
+
+TEST(Diff, TellsListsApartByTheirElements) {
+  auto with_default = [](const std::string& value) {
+    std::string text = kShop;
+    const std::string last = "{name: last, type: string, column: page}";
+    text.replace(text.find(last), last.size(), "{name: last, type: list<string>" + value + "}");
+    return read_valid(text).definitions;
+  };
+  auto between = [&](const std::string& before, const std::string& after) {
+    return text_of(diff(with_default(before), with_default(after)));
+  };
+  EXPECT_EQ(between("", ", default: []"), "~ view clicks | features.last.default:  > []");
+  EXPECT_EQ(between(", default: ['a, b']", ", default: [a, b]"),
+            R"(~ view clicks | features.last.default: ["a, b"] > ["a","b"])");
+  EXPECT_EQ(between(", default: [a, b]", ", default: [b, a]"),
+            R"(~ view clicks | features.last.default: ["a","b"] > ["b","a"])");
+}
+
+TEST(Diff, ShowsTheDefinitionWhereItsPropertiesReadAlike) {
+  EXPECT_EQ(text_of(changed("[clicks:clicks, segment]",
+                            "[{view: clicks, features: [clicks]}, {view: segment}]")),
+            "");
+  std::string one = kShop, other = kShop;
+  one.replace(one.find("[clicks:clicks"), 14, "[clicks:clicks, clicks:last");
+  other.replace(other.find("clicks:clicks"), 13, "{view: clicks, features: [clicks, last]}");
+  const std::vector<Change> changes =
+      diff(read_valid(one).definitions, read_valid(other).definitions);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].properties[0].property, "definition");
 }
 
 TEST(Diff, SummarizesEveryKind) {

@@ -8,7 +8,8 @@
 
 #include "asof/base/nearest.h"
 #include "asof/model/definitions_json.h"
-#include "asof/registry/internal/places.h"
+#include "asof/model/places.h"
+#include "asof/model/source_columns.h"
 
 namespace asof::registry::internal {
 
@@ -76,7 +77,7 @@ class Inspection {
 
   void fail(ErrorCode code, const std::string& place, std::string message, std::string hint) {
     findings_.errors.push_back(
-        error(code, std::move(message), place_of(locations_, place), std::move(hint)));
+        error(code, std::move(message), model::place_of(locations_, place), std::move(hint)));
   }
 
   void check_source(const Source& source) {
@@ -84,14 +85,18 @@ class Inspection {
     const std::string place = "source " + source.name;
     if (!inspected) {
       const Error& failure = inspected.error();
-      fail(failure.code, place + (source.kind == model::SourceKind::kSql ? ".sql" : ".path"),
+      const bool is_zone = failure.field == "timezone";
+      fail(failure.code,
+           place + (is_zone                                  ? ".timezone"
+                    : source.kind == model::SourceKind::kSql ? ".sql"
+                                                             : ".path"),
            fmt::format("{}: {}", called(source), failure.message), failure.hint);
       return;
     }
     for (const model::SourceColumn& column : source.columns) {
-      const std::string& from = column.from.empty() ? column.name : column.from;
       const std::string column_place = fmt::format("{}.columns.{}", place, column.name);
-      const ColumnInfo* info = require_column(*inspected, source, from, column_place, "column");
+      const ColumnInfo* info = require_column(*inspected, source, column.name, column_place,
+                                              fmt::format("which '{}' is read from", column.name));
       if (info != nullptr && column.type)
         check_type(*info, *column.type, column_place, fmt::format("{}: column", called(source)));
     }
@@ -100,6 +105,7 @@ class Inspection {
     if (!source.known_time.empty())
       check_time(*inspected, source, "known_time", source.known_time, zoneless, zoned);
     if (!news_.contains(source.name)) return;
+    note_unused(source);
     if (!zoneless.empty() && source.timezone.empty())
       findings_.notices.push_back(fmt::format("{}: {} {} no zone: read as UTC", called(source),
                                               fmt::join(zoneless, " and "),
@@ -110,15 +116,29 @@ class Inspection {
           fmt::join(zoned, " and "), zoned.size() == 1 ? "carries its" : "carry their"));
   }
 
+  // What is declared, and right, and yet changes nothing.
+  void note_unused(const Source& source) {
+    if (source.lookback && (source.kind == model::SourceKind::kFiles || !source.known_time.empty()))
+      findings_.notices.push_back(fmt::format(
+          "{}: lookback is not used: {} what is new", called(source),
+          source.kind == model::SourceKind::kFiles ? "its files tell" : "its known_time tells"));
+    if (source.future_tolerance)
+      findings_.notices.push_back(fmt::format(
+          "{}: future_tolerance is for pushed rows, which this version does not take yet",
+          called(source)));
+  }
+
+  // `name` as the definitions call the column; `why` ends the sentence that it is missing.
   const ColumnInfo* require_column(const SourceInspection& inspection, const Source& source,
                                    const std::string& name, const std::string& place,
-                                   std::string_view what) {
-    if (const ColumnInfo* column = find_column(inspection, name)) return column;
+                                   const std::string& why) {
+    const std::string& from = model::column_in_source(source, name);
+    if (const ColumnInfo* column = find_column(inspection, from)) return column;
     std::vector<std::string> names;
     for (const ColumnInfo& column : inspection.columns) names.push_back(column.name);
     fail(ErrorCode::kInvalid, place,
-         fmt::format("{} has no column '{}', which is its {}", called(source), name, what),
-         suggestion(name, names));
+         fmt::format("{} has no column '{}', {}", called(source), from, why),
+         suggestion(from, names));
     return nullptr;
   }
 
@@ -127,8 +147,13 @@ class Inspection {
                   std::vector<std::string>& zoned) {
     if (name.empty()) return;  // validate() has told
     const std::string place = fmt::format("source {}.{}", source.name, key);
-    const ColumnInfo* column = require_column(inspection, source, name, place, key);
-    if (column == nullptr) return;
+    const ColumnInfo* column = find_column(inspection, model::column_in_source(source, name));
+    if (column == nullptr) {
+      // One that `columns` names is told of there.
+      if (model::find_column(source, name) == nullptr)
+        require_column(inspection, source, name, place, "which is its " + key);
+      return;
+    }
     const std::string what = fmt::format("{}: {} '{}'", called(source), key, name);
     if (column->is_time) {
       if (source.time_unit && news_.contains(source.name))
@@ -181,21 +206,18 @@ class Inspection {
   void check_column(const SourceInspection& inspection, const FeatureView& view,
                     const Source& source, const std::string& name, const DataType& wanted,
                     const std::string& place, const std::string& what) {
-    std::string from = name;
-    for (const model::SourceColumn& column : source.columns)
-      if (column.name == name) {
-        if (!column.from.empty()) from = column.from;
-        if (column.type && !widens_to(*column.type, wanted))
-          return fail(
-              ErrorCode::kInvalid, place,
-              fmt::format("view '{}': {} is {}, but {} declares column '{}' as {}", view.name, what,
-                          to_string(wanted), called(source), name, to_string(*column.type)),
-              fmt::format("declare both as {}", to_string(*column.type)));
-      }
+    const std::string& from = model::column_in_source(source, name);
+    const model::SourceColumn* declared = model::find_column(source, name);
+    if (declared != nullptr && declared->type && !widens_to(*declared->type, wanted))
+      return fail(
+          ErrorCode::kInvalid, place,
+          fmt::format("view '{}': {} is {}, but {} declares column '{}' as {}", view.name, what,
+                      to_string(wanted), called(source), name, to_string(*declared->type)),
+          fmt::format("declare both as {}", to_string(*declared->type)));
     const ColumnInfo* column = find_column(inspection, from);
     if (column == nullptr) {
-      // A column that `columns` renames is told of there.
-      if (from != name) return;
+      // One that `columns` names is told of there.
+      if (declared != nullptr) return;
       std::vector<std::string> names;
       for (const model::SourceColumn& renamed : source.columns) names.push_back(renamed.name);
       for (const ColumnInfo& known : inspection.columns) names.push_back(known.name);

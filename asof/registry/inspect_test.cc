@@ -98,8 +98,54 @@ TEST_F(InspectTest, FollowsRenamedColumns) {
   const Findings missing =
       inspect(shop("    columns: {views: {from: cnt}}\n", "      - views: int64\n"));
   ASSERT_EQ(missing.errors.size(), 1u) << texts(missing.errors);
-  EXPECT_EQ(missing.errors[0].message, "source 'events' has no column 'cnt', which is its column");
+  EXPECT_EQ(missing.errors[0].message,
+            "source 'events' has no column 'cnt', which 'views' is read from");
   EXPECT_EQ(missing.errors[0].field, "features/all.yaml:7");
+}
+
+TEST_F(InspectTest, FollowsRenamedTimes) {
+  EXPECT_THAT(
+      with_time("when",
+                "    known_time: learnt\n    columns: {when: {from: at}, learnt: {from: seen}}\n")
+          .errors,
+      IsEmpty());
+  const Findings missing = with_time("when", "    columns: {when: {from: att}}\n");
+  ASSERT_EQ(missing.errors.size(), 1u) << texts(missing.errors);
+  EXPECT_EQ(missing.errors[0].message,
+            "source 'events' has no column 'att', which 'when' is read from");
+  EXPECT_EQ(missing.errors[0].field, "features/all.yaml:7");
+  // What stands behind the name is what has to be a time.
+  const Findings text = with_time("when", "    columns: {when: {from: page}}\n");
+  ASSERT_EQ(text.errors.size(), 1u) << texts(text.errors);
+  EXPECT_THAT(text.errors[0].message, HasSubstr("event_time 'when' is text"));
+}
+
+TEST_F(InspectTest, TellsOfWhatIsDeclaredAndNotUsed) {
+  EXPECT_THAT(with_source("    lookback: 2h\n").notices,
+              ElementsAre("source 'events': lookback is not used: its files tell what is new"));
+  EXPECT_THAT(
+      with_source("    future_tolerance: 2h\n").notices,
+      ElementsAre("source 'events': future_tolerance is for pushed rows, which this version "
+                  "does not take yet"));
+  offline_.columns["SELECT 1"] = offline_.columns["events.parquet"];
+  auto of_sql = [&](const std::string& keys) {
+    std::string text = shop(keys, "      - count: int64\n");
+    text.replace(text.find("path: events.parquet"), 20, "sql: SELECT 1");
+    return inspect(text).notices;
+  };
+  EXPECT_THAT(of_sql("    lookback: 2h\n"), IsEmpty());
+  EXPECT_THAT(
+      of_sql("    lookback: 2h\n    known_time: seen\n"),
+      ElementsAre("source 'events': lookback is not used: its known_time tells what is new"));
+}
+
+TEST_F(InspectTest, NamesThePlaceOfAnUnknownZone) {
+  offline_.unknown_zone = "Europe/Berln";
+  const Findings findings = with_source("    timezone: Europe/Berln\n");
+  ASSERT_EQ(findings.errors.size(), 1u);
+  EXPECT_EQ(findings.errors[0].field, "features/all.yaml:7");
+  EXPECT_EQ(findings.errors[0].message, "source 'events': 'Europe/Berln' is not a time zone");
+  EXPECT_EQ(findings.errors[0].hint, "did you mean 'Europe/Berlin'?");
 }
 
 TEST_F(InspectTest, RefusesATypeThatLoses) {

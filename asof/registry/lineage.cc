@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "asof/base/nearest.h"
+#include "asof/model/source_columns.h"
 #include "asof/registry/registry.h"
 
 namespace asof::registry {
@@ -44,9 +45,7 @@ bool takes(const FeatureService& service, const std::string& view, const std::st
 }
 
 std::string column_name(const Source& source, const std::string& name) {
-  for (const model::SourceColumn& column : source.columns)
-    if (column.name == name && !column.from.empty()) return source.name + "." + column.from;
-  return source.name + "." + name;
+  return source.name + "." + model::column_in_source(source, name);
 }
 
 class Walk {
@@ -115,8 +114,8 @@ class Walk {
       if (const model::Entity* entity = definitions_.find_entity(name))
         for (const Field& key : entity->join_keys)
           up_.add("column", column_name(*source, key.name));
-    up_.add("column", source->name + "." + source->event_time);
-    if (!source->known_time.empty()) up_.add("column", source->name + "." + source->known_time);
+    up_.add("column", column_name(*source, source->event_time));
+    if (!source->known_time.empty()) up_.add("column", column_name(*source, source->known_time));
     up_.add("source", source->name);
     file(*source);
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "asof/registry/registry.h"
 #include "asof/registry/testing/columns_only.h"
 
@@ -50,6 +52,17 @@ TEST(Lineage, OfAFeatureReachesFromItsFileToItsServices) {
   EXPECT_EQ(down("feature", "orders:total"), "service home");
   EXPECT_EQ(down("feature", "orders:count"), "service shop");
   EXPECT_EQ(down("feature", "rates:rate"), "service home");
+}
+
+TEST(Lineage, NamesTimesAsTheFilesDo) {
+  plan::Snapshot renamed = snapshot();
+  model::Source& events =
+      *std::find_if(renamed.definitions.sources.begin(), renamed.definitions.sources.end(),
+                    [](const model::Source& source) { return source.name == "events"; });
+  events.columns.push_back({"at", "happened", {}});
+  events.columns.push_back({"seen", "ingested", {}});
+  const std::string all = text_of(lineage_of(renamed, "feature", "orders:count").value().upstream);
+  EXPECT_NE(all.find("column events.happened, column events.ingested"), std::string::npos) << all;
 }
 
 TEST(Lineage, OfAViewHoldsAllOfItsColumnsAndFeatures) {

@@ -20,9 +20,9 @@ namespace asof::registry {
 enum class ChangeKind { kAdd, kChange, kRemove };
 
 struct PropertyChange {
-  std::string property;  // "features.clicks.type", "max_age"
-  std::string before;    // "" where absent
-  std::string after;
+  std::string property;               // "features.clicks.type", "max_age"
+  std::optional<std::string> before;  // absent where it was not written, which "" is not
+  std::optional<std::string> after;
 };
 
 struct Change {
@@ -77,34 +77,53 @@ struct Lineage {
   std::vector<LineageNode> downstream;
 };
 
+// What definitions have to observe for the stores that they are meant for, known without opening one.
+struct StoreRules {
+  // Two online views of one key may not share a feature's name (store::Engine::shares_feature_names).
+  bool shares_feature_names = false;
+};
+
 // Threads: any. Holds no state of its own: everything is in the catalog.
 class Registry {
  public:
-  Registry(store::Catalog& catalog, std::string project, const Clock& clock)
-      : catalog_(catalog), project_(std::move(project)), clock_(clock) {}
+  Registry(store::Catalog& catalog, std::string project, const Clock& clock, StoreRules rules = {})
+      : catalog_(catalog), project_(std::move(project)), clock_(clock), rules_(rules) {}
 
   // Compares definitions (already validated) with the newest revision; inspects sources where
   // `offline` is given: a missing column, a type that loses, no time column, a zone-less time.
-  // Never writes.
+  // Mistakes come by file and line. Never writes.
   Result<Plan> plan(const model::ReadDefinitions& read, store::OfflineStore* offline) const;
 
   // Makes it so, as revision base + 1, by compare-and-swap. Errors: kInvalid (the plan has errors),
   // kConflict (another apply came first: says which revision, who and what), kForbidden (removals
-  // without allow_delete).
+  // without allow_delete). What is committed has been read back.
   Result<Applied> apply(const Plan& plan, const ApplyOptions& options);
 
   Result<std::vector<store::Revision>> history() const;
   // The changes between a revision and the one before it.
   Result<Plan> changes_of(int64_t revision) const;
-  // The definitions of an old revision as a new one. Same errors as apply.
+  // The definitions of an old revision as a new one, also where the newest one cannot be read. Same
+  // errors as apply.
   Result<Applied> rollback(int64_t revision, const ApplyOptions& options);
 
  private:
+  // What the newest revision holds.
+  struct Base {
+    int64_t revision = 0;
+    model::Definitions definitions;
+    bool is_damaged = false;  // then they are what is known of it otherwise
+  };
+  enum class Damage { kRefuse, kReplace };
+  Result<Base> read_base(std::optional<int64_t> number, Damage damage) const;
+  Result<Plan> plan_on(const Base& base, const model::ReadDefinitions& read,
+                       store::OfflineStore* offline) const;
+  Result<Applied> apply_on(const Base& base, const Plan& plan, const ApplyOptions& options);
   Error conflict(int64_t base) const;
 
   store::Catalog& catalog_;
   std::string project_;
   const Clock& clock_;
+  StoreRules rules_;
 };
 
 // Where a thing comes from and what uses it. `kind` is entity, source, view, feature

@@ -1,6 +1,6 @@
 #include "asof/registry/registry.h"
 
-#include <atomic>
+#include <barrier>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -330,7 +330,8 @@ TEST_F(RegistryTest, RefusesAPlanOfAnotherRegistry) {
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
 }
 
-// Eight appliers, each with a view of its own, all planned on one revision, on SQLite: one wins, each other is told.
+// Eight appliers, each with a view of its own, all planned on one revision, on SQLite: one wins, each other is told who
+// and what came first, and nothing of the winner is lost.
 TEST(RegistryOnSqlite, LetsOneOfManyApplyAndLosesNothing) {
   std::string folder = (std::filesystem::temp_directory_path() / "asof_registry_XXXXXX").string();
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
@@ -343,43 +344,38 @@ TEST(RegistryOnSqlite, LetsOneOfManyApplyAndLosesNothing) {
   ASSERT_TRUE(setup.apply(*setup.plan(read_valid(views({"base"})), nullptr), {}));
 
   constexpr int kAppliers = 8;
-  std::atomic<int> won = 0, told = 0;
+  std::barrier all_have_planned(kAppliers);
+  std::vector<std::optional<Result<Applied>>> ends(kAppliers);
   std::vector<std::thread> threads;
   for (int i = 0; i < kAppliers; ++i)
     threads.emplace_back([&, i] {
       auto catalog = open();
       Registry registry(*catalog, "shop", clock);
-      std::vector<std::string> names = {"base"};
-      // Until its own view is in, each plans on what is there, as people do.
-      while (true) {
-        auto snapshot = plan::read_snapshot(*catalog, "shop");
-        names.clear();
-        for (const auto& view : (*snapshot)->definitions.views) names.push_back(view.name);
-        names.push_back("view" + std::to_string(i));
-        auto planned = registry.plan(read_valid(views(names)), nullptr);
-        auto applied = registry.apply(*planned, {false, "user" + std::to_string(i) + "@host", ""});
-        if (applied) {
-          ++won;
-          return;
-        }
-        // A plan made in between two reads may show somebody's view as removed: refused too.
-        if (applied.error().code == ErrorCode::kConflict) {
-          EXPECT_THAT(applied.error().message, HasSubstr("+ view view"));
-          EXPECT_THAT(applied.error().message, HasSubstr("@host"));
-          ++told;
-        } else {
-          EXPECT_EQ(applied.error().code, ErrorCode::kForbidden) << applied.error().text();
-        }
-      }
+      auto planned =
+          registry.plan(read_valid(views({"base", "view" + std::to_string(i)})), nullptr);
+      all_have_planned.arrive_and_wait();
+      if (planned)
+        ends[i] = registry.apply(*planned, {false, "user" + std::to_string(i) + "@host", ""});
     });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(won, kAppliers);
+
+  std::vector<std::string> winners;
+  for (int i = 0; i < kAppliers; ++i) {
+    ASSERT_TRUE(ends[i].has_value());
+    if (*ends[i]) winners.push_back(std::to_string(i));
+  }
+  ASSERT_EQ(winners.size(), 1u);
+  for (const auto& end : ends) {
+    if (*end) continue;
+    EXPECT_EQ(end->error().code, ErrorCode::kConflict) << end->error().text();
+    EXPECT_THAT(end->error().message, HasSubstr("revision 2 by user" + winners[0] + "@host"));
+    EXPECT_THAT(end->error().message, HasSubstr("+ view view" + winners[0]));
+  }
   auto snapshot = plan::read_snapshot(*first, "shop");
-  EXPECT_EQ((*snapshot)->revision, 1 + kAppliers);
-  EXPECT_EQ((*snapshot)->definitions.views.size(), 1u + kAppliers);
-  std::set<uint32_t> ids;
-  for (const auto& [name, state] : (*snapshot)->states) ids.insert(state.view_id);
-  EXPECT_EQ(ids.size(), 1u + kAppliers);
+  EXPECT_EQ((*snapshot)->revision, 2);
+  EXPECT_EQ((*snapshot)->definitions, read_valid(views({"base", "view" + winners[0]})).definitions);
+  EXPECT_EQ((*snapshot)->states.size(), 2u);
+  EXPECT_EQ(setup.history()->size(), 2u);
   std::filesystem::remove_all(folder);
 }
 
@@ -472,6 +468,157 @@ TEST_F(RegistryTest, SaysSoWhereADocumentIsDamaged) {
   ASSERT_FALSE(planned);
   EXPECT_EQ(planned.error().code, ErrorCode::kCorrupt);
   EXPECT_THAT(planned.error().message, HasSubstr("revision 1"));
+}
+
+TEST_F(RegistryTest, RollsBackFromARevisionThatCannotBeRead) {
+  apply(views({"clicks"}));
+  apply(views({"clicks", "orders"}));
+  load("clicks", 1, 12);
+  load("orders", 1, 34);
+  ASSERT_TRUE(catalog_.commit_revision("shop", 2, {0, {}, "", "", "{}"}, {}));
+  auto unreadable = registry_.plan(read_valid(views({"clicks"})), nullptr);
+  ASSERT_FALSE(unreadable);
+  EXPECT_THAT(unreadable.error().hint, HasSubstr("asof rollback 2"));
+  auto snapshot = plan::read_snapshot(catalog_, "shop");
+  ASSERT_FALSE(snapshot);
+  EXPECT_THAT(snapshot.error().hint, HasSubstr("asof rollback 2"));
+  // To what the newest readable one holds already, too.
+  auto rolled = registry_.rollback(2, {false, "ana@laptop", ""});
+  ASSERT_TRUE(rolled) << rolled.error().text();
+  EXPECT_EQ(rolled->revision, 4);
+  EXPECT_EQ((*plan::read_snapshot(catalog_, "shop"))->definitions,
+            read_valid(views({"clicks", "orders"})).definitions);
+  EXPECT_EQ(state("orders").serving.number, 1u);
+  EXPECT_TRUE(dropped().empty());
+}
+
+TEST_F(RegistryTest, DropsWhatOnlyTheUnreadableRevisionKnew) {
+  apply(views({"clicks"}));
+  store::ViewState orders;
+  orders.view = "orders";
+  orders.view_id = 9;
+  orders.serving.number = 1;
+  orders.serving.rows = 34;
+  const std::vector<store::RecordWrite> writes = {store::to_record(orders)};
+  ASSERT_TRUE(catalog_.commit_revision("shop", 1, {0, {}, "", "", "{}"}, writes));
+  auto refused = registry_.rollback(1, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
+  EXPECT_THAT(refused.error().text(), HasSubstr("view 'orders'; drops 34 rows online"));
+  ASSERT_TRUE(registry_.rollback(1, {true, "ana@laptop", ""}));
+  EXPECT_EQ(state("orders").view, "");
+  ASSERT_EQ(dropped().size(), 1u);
+  EXPECT_EQ(dropped()[0].view, "orders");
+}
+
+// A value that a program made and that no reader takes would leave a registry that nothing can read any more.
+TEST_F(RegistryTest, CommitsNothingThatDoesNotReadBack) {
+  model::ReadDefinitions made = read_valid(views({"clicks"}));
+  model::Feature& feature = made.definitions.views[0].features[0];
+  feature.type = DataType::scalar(TypeKind::kTimestamp);
+  feature.default_value = Value(Timestamp{std::numeric_limits<int64_t>::max()});
+  auto planned = registry_.plan(made, nullptr);
+  ASSERT_TRUE(planned);
+  ASSERT_THAT(planned->errors, IsEmpty());
+  auto applied = try_apply(*planned);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(applied.error().message, HasSubstr("would not read back"));
+  EXPECT_TRUE(registry_.history()->empty());
+}
+
+// Services.
+
+constexpr const char* kTwoKeys = R"(entities:
+  - {name: user, join_keys: {id: string}}
+  - {name: item, join_keys: {id: int64}}
+views:
+  - {name: a, entity: user, source: {path: a.parquet, event_time: at}, features: [x: int64]}
+  - {name: b, entity: item, source: {path: b.parquet, event_time: at}, features: [y: int64]}
+)";
+
+TEST_F(RegistryTest, RefusesAServiceThatNoRequestCouldAsk) {
+  const std::string both =
+      "services:\n  - {name: s, features: [a]}\n  - {name: t, features: [a, b]}\n";
+  const Plan added = plan(kTwoKeys + both);
+  ASSERT_EQ(added.errors.size(), 1u) << texts(added.errors);
+  EXPECT_EQ(added.errors[0].field, "features/all.yaml:9");
+  EXPECT_THAT(added.errors[0].message, HasSubstr("service 't': join key 'id' is int64"));
+  EXPECT_FALSE(try_apply(added, true));
+  // A change is refused as an addition is.
+  apply(kTwoKeys + std::string("services:\n  - {name: t, features: [a]}\n"));
+  EXPECT_EQ(plan(kTwoKeys + both).errors.size(), 1u);
+}
+
+TEST_F(RegistryTest, RefusesAServiceWithTwoAnswersOfOneName) {
+  const Plan added = plan(kEntity + std::string(R"(views:
+  - {name: a, entity: user, source: {path: a.parquet, event_time: at}, features: [x: int64, b__x: int64]}
+  - {name: b, entity: user, source: {path: b.parquet, event_time: at}, features: [x: int64]}
+services:
+  - {name: s, features: [a, b]}
+)"));
+  ASSERT_EQ(added.errors.size(), 1u) << texts(added.errors);
+  EXPECT_EQ(added.errors[0].field, "features/all.yaml:7");
+  EXPECT_THAT(added.errors[0].message, HasSubstr("would both be called 'b__x'"));
+}
+
+TEST_F(RegistryTest, RefusesAViewThatMakesAServiceUnanswerableUnlessAllowed) {
+  const std::string service = "services:\n  - {name: t, features: [a, b]}\n";
+  std::string sound = kTwoKeys;
+  sound.replace(sound.find("{id: int64}"), 11, "{id: string}");
+  apply(sound + service);
+  const Plan broken = plan(kTwoKeys + service);
+  EXPECT_THAT(broken.errors, IsEmpty());
+  EXPECT_TRUE(broken.is_destructive());
+  auto refused = try_apply(broken);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
+  EXPECT_THAT(refused.error().text(), HasSubstr("breaks service 't': join key 'id'"));
+}
+
+TEST_F(RegistryTest, TellsThatAServiceTakesAViewThatIsNotOnline) {
+  const std::string definitions = kEntity + ("views:\n" + view("clicks", ", online: false"));
+  const std::string service = "services:\n  - {name: home, features: [clicks]}\n";
+  EXPECT_THAT(
+      plan(definitions + service).notices,
+      ElementsAre("service 'home' takes view 'clicks', which is not online: it gets nothing "
+                  "of it online"));
+  apply(definitions + service);
+  // Told once.
+  EXPECT_THAT(plan(definitions + service + "    tags: {}\n").notices, IsEmpty());
+}
+
+TEST_F(RegistryTest, RefusesFeaturesOfOneNameWhereAStoreKeepsThemTogether) {
+  const std::string two = kEntity + ("views:\n" + view("a") + R"(  - name: b
+    entity: user
+    source: {path: b.parquet, event_time: at}
+    features: [a_count: int64]
+)");
+  EXPECT_THAT(plan(two).errors, IsEmpty());
+  const Registry shared(catalog_, "shop", clock_, {.shares_feature_names = true});
+  auto planned = shared.plan(read_valid(two), nullptr);
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->errors.size(), 1u) << texts(planned->errors);
+  EXPECT_EQ(planned->errors[0].field, "features/all.yaml:8");
+  EXPECT_THAT(planned->errors[0].message,
+              HasSubstr("view 'b': feature 'a_count' is also one of view 'a'"));
+  EXPECT_THAT(shared.plan(read_valid(two + "    online: false\n"), nullptr)->errors, IsEmpty());
+  // Under another key they have another place.
+  std::string apart = two;
+  apart.replace(apart.find("  - name: b\n    entity: user"), 28, "  - name: b\n    entities: []");
+  EXPECT_THAT(shared.plan(read_valid(apart), nullptr)->errors, IsEmpty());
+}
+
+TEST_F(RegistryTest, ListsMistakesInTheOrderOfTheFiles) {
+  internal::ColumnsOnly offline;
+  auto planned = registry_.plan(read(kEntity + ("views:\n" + view("b") + view("a") +
+                                                "services:\n  - {name: s, features: [c]}\n")),
+                                &offline);
+  ASSERT_TRUE(planned);
+  std::vector<std::string> places;
+  for (const Error& one : planned->errors) places.push_back(one.field);
+  EXPECT_THAT(places,
+              ElementsAre("features/all.yaml:4", "features/all.yaml:5", "features/all.yaml:7"));
 }
 
 // Printed, not asserted: a machine may be busy.

@@ -9,6 +9,7 @@
 
 #include "asof/base/check.h"
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
 #include "asof/types/timestamp.h"
 
 namespace asof::store {
@@ -30,13 +31,6 @@ constexpr std::array<ByteUnit, 5> kDecimalUnits{{{"PB", 1'000'000'000'000'000},
                                                  {"GB", 1'000'000'000},
                                                  {"MB", 1'000'000},
                                                  {"KB", 1'000}}};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::optional<uint64_t> unit_bytes(std::string_view unit) {
   const std::string wanted = lower(unit);

@@ -72,4 +72,16 @@ Result<std::unique_ptr<Catalog>> EngineSet::open_catalog(std::string_view url,
   return open("registry", catalog, url, std::move(address));
 }
 
+bool EngineSet::shares_feature_names(std::string_view url, EngineAddress address) const {
+  const size_t colon = url.find(':');
+  if (colon == std::string_view::npos) return false;
+  address.scheme = url.substr(0, colon);
+  address.location = url.substr(colon + 1);
+  for (const OnlineEngine& engine : online)
+    if (std::find(engine.schemes.begin(), engine.schemes.end(), address.scheme) !=
+        engine.schemes.end())
+      return engine.shares_feature_names != nullptr && engine.shares_feature_names(address);
+  return false;
+}
+
 }  // namespace asof::store

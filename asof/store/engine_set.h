@@ -21,6 +21,9 @@ struct Engine {
   std::span<const EngineOption> options;
   std::string_view doc;  // one line for --help and the docs
   Result<std::unique_ptr<Store>> (*open)(const EngineAddress& address);
+  // Online: whether a store at this address keeps the features of all views of a key side by side, by their names alone, so
+  // that no two views may share one. Known without opening it. null: never.
+  bool (*shares_feature_names)(const EngineAddress& address) = nullptr;
 };
 
 using OnlineEngine = Engine<OnlineStore>;
@@ -39,6 +42,9 @@ struct EngineSet {
   Result<std::unique_ptr<OfflineStore>> open_offline(std::string_view url,
                                                      EngineAddress address) const;
   Result<std::unique_ptr<Catalog>> open_catalog(std::string_view url, EngineAddress address) const;
+
+  // Engine::shares_feature_names of the URL's engine; false for an unknown one, which opening it tells.
+  bool shares_feature_names(std::string_view url, EngineAddress address) const;
 };
 
 }  // namespace asof::store

@@ -36,6 +36,28 @@ TEST(EngineSet, FindsTheEngineByItsScheme) {
   EXPECT_EQ(opened.location, "//host/db");
 }
 
+TEST(EngineSet, AsksAnEngineWhetherItSharesFeatureNames) {
+  EngineSet set;
+  set.online = {{"plain", {"plain"}, {}, "a store", nullptr},
+                {"sharing",
+                 {"sharing", "sharings"},
+                 {},
+                 "a store",
+                 nullptr,
+                 [](const EngineAddress& address) {
+                   return address.scheme == "sharings" && address.location == "//host" &&
+                          address.options.contains("together");
+                 }}};
+  EngineAddress address;
+  address.options = {{"together", "true"}};
+  EXPECT_TRUE(set.shares_feature_names("sharings://host", address));
+  EXPECT_FALSE(set.shares_feature_names("sharings://host", {}));
+  EXPECT_FALSE(set.shares_feature_names("sharing://host", address));
+  EXPECT_FALSE(set.shares_feature_names("plain://host", address));
+  EXPECT_FALSE(set.shares_feature_names("unknown://host", address));
+  EXPECT_FALSE(set.shares_feature_names("sharings", address));
+}
+
 TEST(EngineSet, NamesTheNearestOfAnUnknownScheme) {
   auto failed = engines().open_catalog("sqlit:x.db", {});
   ASSERT_FALSE(failed);

@@ -4,6 +4,7 @@
 
 #include "asof/base/check.h"
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
 
 namespace asof::model {
 
@@ -61,12 +62,14 @@ constexpr Key kSourceKeys[] = {
     {"time_unit", Form::kTimeUnit, "What integers in the time columns count: s, ms, us or ns.",
      "integers are no times", "ms"},
     {"columns", Form::kColumns,
-     "Columns that are called or typed otherwise in the source: a type, or {from, type}.",
+     "Columns that are called otherwise in the source, or whose type is to be checked: {from, "
+     "type}, or a type.",
      "as the source says", "{amount: {from: amt, type: float64}}"},
     {"lookback", Form::kDuration,
      "How far a run re-reads a source that has neither files nor known_time to tell what is new.",
      "1h", "2h"},
-    {"future_tolerance", Form::kDuration, "How far ahead of the clock a pushed row's time may lie.",
+    {"future_tolerance", Form::kDuration,
+     "How far ahead of the clock a pushed row's time may lie. Nothing pushes yet: plan says so.",
      "10m", "5m"},
     kDescription,
     kOwner,
@@ -74,7 +77,7 @@ constexpr Key kSourceKeys[] = {
 };
 constexpr RefusedKey kSourceRefused[] = {
     {"event_id", "telling repeated events apart",
-     "leave it out; rows that repeat in all columns count once anyway"},
+     "leave it out: a view takes the newest row of a key, so that a repeated one changes nothing"},
     {"topic", "reading from Kafka", "let the stream write Parquet files and name them as 'path'"},
     {"format", "reading from Kafka", "leave it out; Parquet and CSV are told apart by their names"},
     {"bootstrap_servers", "reading from Kafka",
@@ -106,7 +109,9 @@ constexpr RefusedKey kRefusedPaths[] = {
 
 constexpr Key kColumnKeys[] = {
     {"from", Form::kText, "The column's name in the source.", "the same name", "amt"},
-    {"type", Form::kDataType, "The type to read it as.", "the source's own", "float64"},
+    {"type", Form::kDataType,
+     "The type it is held to have; a feature's own type says what it is read as.",
+     "the source's own", "float64"},
 };
 
 constexpr Key kViewKeys[] = {
@@ -311,11 +316,9 @@ const RefusedKey* find_refused_source_type(std::string_view type) {
 }
 
 const RefusedKey* find_refused_path(std::string_view path) {
-  std::string lower(path.substr(0, 10));
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string beginning = lower(path.substr(0, 10));
   for (const RefusedKey& refused : kRefusedPaths)
-    if (lower.starts_with(refused.name)) return &refused;
+    if (beginning.starts_with(refused.name)) return &refused;
   return nullptr;
 }
 

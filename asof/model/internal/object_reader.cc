@@ -73,6 +73,12 @@ void ObjectReader::fail_wanted(const YamlNode& met, std::string_view key, std::s
   fail(met.line, fmt::format("'{}' wants {}, met {}", key, wanted, describe(met)), std::move(hint));
 }
 
+void ObjectReader::fail_item(const YamlNode& met, std::string_view key, std::string_view wanted,
+                             std::string hint) const {
+  fail(met.line, fmt::format("an item of '{}' wants to be {}, met {}", key, wanted, describe(met)),
+       std::move(hint));
+}
+
 std::string ObjectReader::text(std::string_view key) const {
   const YamlNode* value = find(key);
   if (value == nullptr) return {};
@@ -138,7 +144,7 @@ std::vector<std::string> ObjectReader::texts(std::string_view key) const {
   std::vector<std::string> out;
   for (const auto& item : list(key, "a list of names")) {
     if (item->kind != YamlNode::Kind::kText) {
-      fail_wanted(*item, key, "a list of names");
+      fail_item(*item, key, "a name");
       continue;
     }
     out.push_back(item->text);

@@ -44,6 +44,9 @@ class ObjectReader {
   // "view 'x': 'max_age' wants a duration, met a list".
   void fail_wanted(const YamlNode& met, std::string_view key, std::string_view wanted,
                    std::string hint = {}) const;
+  // "view 'x': an item of 'features' wants to be a feature, met a list".
+  void fail_item(const YamlNode& met, std::string_view key, std::string_view wanted,
+                 std::string hint = {}) const;
 
   // Each reads a key's value where there is one; a wrong one is reported and counts as absent.
   std::string text(std::string_view key) const;

@@ -35,7 +35,7 @@ class Validation {
   // "features/user.yaml:12", or the place's own name.
   std::string file_and_line(std::string_view place) const;
 
-  // Reports a name that is none, and one that was seen before among `seen`.
+  // Reports a name that is none.
   void check_name(std::string_view kind, const std::string& name, std::string_view place);
 
   const Definitions& definitions;

@@ -7,7 +7,6 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <charconv>
 #include <istream>
 #include <map>
 #include <optional>
@@ -197,27 +196,7 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
-std::string shortened(std::string_view text, size_t longest) {
-  if (text.size() <= longest) return std::string(text);
-  size_t end = longest;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
-
 std::string place_of(std::string_view path, int line) { return fmt::format("{}:{}", path, line); }
-
-void sort_by_place(std::vector<Error>& errors) {
-  auto place = [](const Error& error) {
-    size_t colon = error.field.rfind(':');
-    std::string_view all = error.field;
-    int line = 0;
-    if (colon == std::string::npos) return std::pair(all, line);
-    std::from_chars(all.data() + colon + 1, all.data() + all.size(), line);
-    return std::pair(all.substr(0, colon), line);
-  };
-  std::stable_sort(errors.begin(), errors.end(),
-                   [&](const Error& a, const Error& b) { return place(a) < place(b); });
-}
 
 YamlText parse_yaml(std::string_view path, std::string_view text) {
   YamlText out;

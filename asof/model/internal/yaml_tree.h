@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "asof/base/result.h"
+#include "asof/base/text.h"
 
 namespace asof::model {
 
@@ -51,15 +52,10 @@ std::string describe(const YamlNode& node);
 bool is_plain_number(const YamlNode& node);
 bool is_plain_boolean(const YamlNode& node);
 
-// A text cut to so many bytes, with an ellipsis where something is gone; never within a character.
-std::string shortened(std::string_view text, size_t longest);
 // Errors quote what they met, which may be megabytes. Units: bytes.
 inline constexpr size_t kLongestMessage = 600;
 
 // "path:12".
 std::string place_of(std::string_view path, int line);
-
-// Errors in the order in which an editor shows them: by file, then by line.
-void sort_by_place(std::vector<Error>& errors);
 
 }  // namespace asof::model

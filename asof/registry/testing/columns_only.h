@@ -54,6 +54,7 @@ class ColumnsOnly final : public store::OfflineStore {
  public:
   std::map<std::string, std::vector<store::ColumnInfo>> columns;
   size_t inspected = 0;
+  std::string unknown_zone;  // refused as an offline store refuses it
 
   Result<store::SourceInspection> inspect(const model::Source& source) override {
     ++inspected;
@@ -62,6 +63,9 @@ class ColumnsOnly final : public store::OfflineStore {
     if (found == columns.end())
       return error(ErrorCode::kNotFound, "no file matches '" + place + "'", place,
                    "check the path");
+    if (!source.timezone.empty() && source.timezone == unknown_zone)
+      return error(ErrorCode::kInvalid, "'" + unknown_zone + "' is not a time zone", "timezone",
+                   "did you mean 'Europe/Berlin'?");
     return store::SourceInspection{found->second, {}, std::nullopt};
   }
   size_t workers() const override { return 1; }

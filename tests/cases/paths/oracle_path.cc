@@ -106,6 +106,7 @@ bool is_same_load(const FeatureView& a, const Definitions& in_a, const FeatureVi
   for (Source* source : {&source_a, &source_b}) {
     source->about = {};
     source->lookback.reset();
+    for (model::SourceColumn& column : source->columns) column.type.reset();
     source->future_tolerance.reset();
   }
   std::vector<std::string> columns_a, columns_b;

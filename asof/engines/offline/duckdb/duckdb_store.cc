@@ -94,6 +94,8 @@ Result<store::SourceInspection> DuckdbStore::inspect(const model::Source& source
     return store::SourceInspection{std::move(relation.columns), {}, std::nullopt};
   }();
   if (!inspected) return std::move(inspected).error().with_context(context_of(source));
+  // A zone that there is not would else be found by the first run.
+  ASOF_TRY(in_use->zone(connection, source.timezone));
   return inspected;
 }
 

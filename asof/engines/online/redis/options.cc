@@ -71,10 +71,17 @@ Result<std::unique_ptr<store::OnlineStore>> open(const store::EngineAddress& add
   return open_store(std::move(settings));
 }
 
+// The layout `fields` names a hash's fields by the features.
+bool shares_feature_names(const store::EngineAddress& address) {
+  auto layout = address.options.find("layout");
+  return layout != address.options.end() && layout->second == "fields";
+}
+
 }  // namespace
 
 store::OnlineEngine engine() {
-  return {"redis", {"redis", "rediss"}, kOptions, "a Redis server that many machines share", &open};
+  return {"redis", {"redis", "rediss"},  kOptions, "a Redis server that many machines share",
+          &open,   &shares_feature_names};
 }
 
 }  // namespace asof::engines::online::redis

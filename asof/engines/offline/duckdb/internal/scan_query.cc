@@ -5,6 +5,8 @@
 
 #include <limits>
 
+#include "asof/model/source_columns.h"
+
 namespace asof::engines::offline::duckdb {
 
 namespace {
@@ -134,12 +136,6 @@ TimeColumn time_of_text(const store::ColumnInfo& info, const std::string& sql,
 
 }  // namespace
 
-std::string column_in_source(const model::Source& source, const std::string& name) {
-  for (const model::SourceColumn& column : source.columns)
-    if (column.name == name && !column.from.empty()) return column.from;
-  return name;
-}
-
 Result<TimeColumn> time_column(const store::ColumnInfo& info, const std::string& sql,
                                const TimeRule& rule) {
   ColumnPlan plan{DataType::scalar(TypeKind::kTimestamp), std::nullopt, nullptr};
@@ -200,7 +196,7 @@ Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation
   };
   auto add_time = [&](const std::string& name) -> Result<TimeColumn> {
     ASOF_TRY_ASSIGN(const store::ColumnInfo* info,
-                    relation.find(column_in_source(source, name), what));
+                    relation.find(model::column_in_source(source, name), what));
     ASOF_TRY_ASSIGN(TimeColumn time, time_column(*info, quote_name(info->name), rule));
     out.list.columns.push_back(time.sql);
     out.list.plans.push_back(time.plan);
@@ -223,7 +219,7 @@ std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
   auto bound = [&](const TimeColumn& column, const std::string& name,
                    const store::TimeRange& range) {
     if (!range.after && !range.until) return;
-    bounds.push_back({&column, native_of(relation, column_in_source(source, name)), range});
+    bounds.push_back({&column, native_of(relation, model::column_in_source(source, name)), range});
     needs_filter = needs_filter || column.plan.zone != nullptr;
   };
   bound(columns.event_time, source.event_time, spec.event_time);

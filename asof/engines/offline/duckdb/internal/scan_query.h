@@ -56,7 +56,4 @@ Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation
 std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
                      const SourceColumns& columns, int64_t token, int64_t filter_token);
 
-// The source's column behind a name of the definitions.
-std::string column_in_source(const model::Source& source, const std::string& name);
-
 }  // namespace asof::engines::offline::duckdb
