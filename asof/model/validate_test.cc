@@ -186,6 +186,20 @@ TEST(Validate, NamesAreIdentifiers) {
               ElementsAre(HasSubstr("role 'my role': a name is letters")));
 }
 
+TEST(Validate, KeysAreNotCalledLikeWhatStandsBesideThem) {
+  for (std::string_view taken :
+       {"status", "nan", "features", "event_time", "entities", "feature_service",
+        "full_feature_names", "include_feature_view_version_metadata"}) {
+    EXPECT_THAT(
+        mistakes_after("entities: [{name: e, join_keys: {" + std::string(taken) + ": int64}}]"),
+        ElementsAre(HasSubstr("entity 'e': join key '" + std::string(taken) + "': '" +
+                              std::string(taken) + "' stands beside the join keys")));
+    EXPECT_THAT(mistakes_of_service(
+                    "{view: clicks, as: buyer, join_keys: {user_id: " + std::string(taken) + "}}"),
+                ElementsAre(HasSubstr("stands beside the join keys")));
+  }
+}
+
 TEST(Validate, RetentionNeedsAMaxAgeAndIsNotShorter) {
   EXPECT_THAT(mistakes_of_view("source: events, features: [f: int64], online_retention: 7d"),
               ElementsAre(HasSubstr("'online_retention' without 'max_age'")));

@@ -127,6 +127,9 @@ class ServiceRules {
       if (is_complete && std::find(keys.begin(), keys.end(), key) == keys.end())
         fail(i, fmt::format("view '{}' has no join key '{}'", view.name, key),
              suggestion(key, keys));
+      if (auto problem = problem_of_key_name(column))
+        fail(i, fmt::format("join key '{}' of view '{}': {}", key, view.name, *problem),
+             "call the column otherwise");
       if (column.empty())
         fail(i, fmt::format("join key '{}' of view '{}' is given no column", key, view.name));
     }

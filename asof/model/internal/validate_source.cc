@@ -63,6 +63,9 @@ void validate_entity(Validation& run, const Entity& entity) {
   for (const Field& key : entity.join_keys) {
     std::string at = fmt::format("{}.join_keys.{}", place, key.name);
     run.check_name(subject + ": join key", key.name, at);
+    if (auto problem = problem_of_key_name(key.name))
+      run.fail(at, fmt::format("{}: join key '{}': {}", subject, key.name, *problem),
+               "give it another name, and read it from its column by `columns` of the source");
     if (!seen.insert(key.name).second)
       run.fail(at, fmt::format("{}: join key '{}' is written twice", subject, key.name));
     if (!is_key_type(key.type))
