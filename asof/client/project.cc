@@ -315,6 +315,7 @@ Result<std::shared_ptr<const serve::ReadPlan>> Project::prepare_read(const ReadR
                   request.features.empty()
                       ? plan::select_service(definitions, request.service, request.naming, {})
                       : plan::select_features(definitions, request.features, request.naming, {}));
+  if (!request.features.empty()) ASOF_TRY(serve::check_online(selection));
   return serve::make_read_plan(std::move(snapshot), selection);
 }
 
@@ -344,7 +345,7 @@ Result<serve::ReadRows> Project::read_rows(const serve::ReadPlan& plan,
   ASOF_TRY_ASSIGN(store::Catalog * catalog, this->catalog());
   ASOF_TRY_ASSIGN(store::OnlineStore * online, this->online());
   ASOF_TRY(state_->check_loaded(plan, *catalog, *online));
-  serve::Reader reader(*online, *state_->clock);
+  serve::Reader reader(*online);
   return reader.read_and_wait(plan, entities, steady_now_us() + kReadTimeoutUs);
 }
 

@@ -29,23 +29,12 @@ void close_list(TextBuffer& out, size_t start, char end) {
 
 }  // namespace
 
-// A feature's row for an entity: its bytes (empty: none) and the feature's status there.
-struct AnswerWriter::Found {
-  std::string_view bytes;
-  Status status = Status::kNotFound;
-};
-
-AnswerWriter::Found AnswerWriter::find(const PlannedFeature& feature, size_t entity) const {
-  if (!feature.cell) return {};
-  std::string_view bytes = rows_.row(feature.group, entity, feature.slot);
-  if (bytes.empty()) return {};
-  codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], bytes);
-  if (is_outside(row.event_time(), feature, now_)) return {bytes, Status::kOutsideMaxAge};
-  return {bytes, row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue};
+FoundRow AnswerWriter::find(const PlannedFeature& feature, size_t entity) const {
+  return find_row(plan_, rows_, feature, entity, now_);
 }
 
 Status AnswerWriter::append_cell(TextBuffer& out, const PlannedFeature& feature,
-                                 const Found& found) {
+                                 const FoundRow& found) {
   if (counts_ != nullptr) ++(*counts_)[feature.view][static_cast<size_t>(found.status)];
   if (found.status == Status::kPresent) {
     codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], found.bytes);
@@ -70,7 +59,7 @@ void AnswerWriter::append_key(TextBuffer& out, size_t entity, size_t column) con
   }
 }
 
-void AnswerWriter::append_event_time(TextBuffer& out, const Found& found) const {
+void AnswerWriter::append_event_time(TextBuffer& out, const FoundRow& found) const {
   if (found.bytes.empty()) return out.append("null");
   constexpr uint64_t kSign = uint64_t{1} << 63;
   uint64_t ordered = codec::RowTimes::of_row(found.bytes).event;
@@ -152,7 +141,7 @@ void AnswerWriter::append_feast_key(TextBuffer& out, size_t column) const {
 }
 
 void AnswerWriter::append_feast_feature(TextBuffer& out, const PlannedFeature& feature,
-                                        std::vector<Found>& found) {
+                                        std::vector<FoundRow>& found) {
   found.clear();
   out.append(R"({"values":[)");
   size_t start = out.size();
@@ -164,14 +153,14 @@ void AnswerWriter::append_feast_feature(TextBuffer& out, const PlannedFeature& f
   close_list(out, start, ']');
   out.append(R"(,"statuses":[)");
   start = out.size();
-  for (const Found& f : found) {
+  for (const FoundRow& f : found) {
     out.append(quoted(f.status));
     out.push_back(',');
   }
   close_list(out, start, ']');
   out.append(R"(,"event_timestamps":[)");
   start = out.size();
-  for (const Found& f : found) {
+  for (const FoundRow& f : found) {
     if (f.bytes.empty()) {
       out.append(kEpoch);
     } else {
@@ -197,7 +186,7 @@ void AnswerWriter::append_feast(TextBuffer& out, std::span<const size_t> key_ord
   out.append(R"(},"results":[)");
   start = out.size();
   for (size_t i = 0; i < plan_.request_keys.size(); ++i) append_feast_key(out, key(i));
-  std::vector<Found> found;
+  std::vector<FoundRow> found;
   found.reserve(entities_.size());
   for (const PlannedFeature& feature : plan_.features) append_feast_feature(out, feature, found);
   close_list(out, start, ']');

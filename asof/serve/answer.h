@@ -34,15 +34,14 @@ class AnswerWriter {
   void append_feast(TextBuffer& out, std::span<const size_t> key_order);
 
  private:
-  struct Found;
-  Found find(const PlannedFeature& feature, size_t entity) const;
+  FoundRow find(const PlannedFeature& feature, size_t entity) const;
   void append_key(TextBuffer& out, size_t entity, size_t column) const;
-  Status append_cell(TextBuffer& out, const PlannedFeature& feature, const Found& found);
+  Status append_cell(TextBuffer& out, const PlannedFeature& feature, const FoundRow& found);
   void append_statuses(TextBuffer& out, size_t entity) const;
   void append_feast_key(TextBuffer& out, size_t column) const;
   void append_feast_feature(TextBuffer& out, const PlannedFeature& feature,
-                            std::vector<Found>& found);
-  void append_event_time(TextBuffer& out, const Found& found) const;
+                            std::vector<FoundRow>& found);
+  void append_event_time(TextBuffer& out, const FoundRow& found) const;
 
   const ReadPlan& plan_;
   const ReadRows& rows_;

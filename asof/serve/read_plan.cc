@@ -1,5 +1,7 @@
 #include "asof/serve/read_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -90,6 +92,7 @@ class Builder {
     feature.json_name = json_name(selected.name);
     feature.view = place.view;
     feature.type = definition.type;
+    feature.as_of = view.view->as_of;
     feature.max_age = view.view->max_age;
     feature.default_value = definition.default_value;
     if (place.generation != nullptr) {
@@ -133,6 +136,16 @@ class Builder {
 };
 
 }  // namespace
+
+Result<void> check_online(const plan::Selection& selection) {
+  for (const plan::SelectedView& view : selection.views)
+    if (!view.view->online)
+      return error(
+          ErrorCode::kUnsupported,
+          fmt::format("view '{}' is for training only: it says `online: false`", view.view->name),
+          "features", "remove that from its definition, apply and materialize it");
+  return {};
+}
 
 std::shared_ptr<const ReadPlan> make_read_plan(std::shared_ptr<const plan::Snapshot> snapshot,
                                                const plan::Selection& selection) {

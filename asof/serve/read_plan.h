@@ -32,6 +32,7 @@ struct PlannedFeature {
   size_t slot = 0;        // which of its slots
   std::optional<size_t>
       cell;  // which value of the row; nullopt: nothing served has it, it is NOT_FOUND
+  model::AsOf as_of = model::AsOf::kKnown;
   std::optional<Duration> max_age;
   std::optional<Value> default_value;
 };
@@ -58,7 +59,10 @@ struct ReadPlan {
   std::vector<std::string> views;        // concerned: for the marker's check and for metrics
 };
 
-// Views never loaded, or not online, are planned as NOT_FOUND. While a changed definition has not been loaded, the old one is
+// Views that are asked for by name must be online. Errors: kUnsupported for one that says `online: false`.
+Result<void> check_online(const plan::Selection& selection);
+
+// Views never loaded, or not online (as a service may hold, for training), are planned as NOT_FOUND. While a changed definition has not been loaded, the old one is
 // served whole: types and keys are those of the generation, and a feature it lacks is NOT_FOUND.
 std::shared_ptr<const ReadPlan> make_read_plan(std::shared_ptr<const plan::Snapshot> snapshot,
                                                const plan::Selection& selection);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "asof/base/bytes.h"
+#include "asof/plan/row_rules.h"
 
 namespace asof::serve {
 
@@ -95,7 +96,7 @@ void Read::row(size_t group, size_t key, size_t slot, std::string_view bytes) {
   }
   if (rows_.bytes_.size() + bytes.size() > kMaxReadBytes) {
     failure_ =
-        error(ErrorCode::kExhausted,
+        error(ErrorCode::kOutOfRange,
               fmt::format("the rows of this request are more than {} MiB", kMaxReadBytes >> 20),
               "entities", "ask for fewer entities at once");
     return;
@@ -113,25 +114,31 @@ void Read::finish(Result<void> result) {
   done(std::move(result));
 }
 
+FoundRow find_row(const ReadPlan& plan, const ReadRows& rows, const PlannedFeature& feature,
+                  size_t entity, Timestamp now) {
+  if (!feature.cell) return {};
+  const std::string_view bytes = rows.row(feature.group, entity, feature.slot);
+  if (bytes.empty()) return {};
+  const codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], bytes);
+  switch (plan::standing_of(row, feature.as_of, feature.max_age, now)) {
+    case plan::RowStanding::kNotYet: return {};
+    case plan::RowStanding::kOutsideMaxAge: return {bytes, Status::kOutsideMaxAge};
+    case plan::RowStanding::kCounts: break;
+  }
+  return {bytes, row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue};
+}
+
 Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t index,
              Timestamp now) {
   const PlannedFeature& feature = plan.features[index];
+  const FoundRow found = find_row(plan, rows, feature, entity, now);
   Cell cell;
+  cell.status = found.status;
   cell.value = Value(Null{});
-  if (feature.cell) {
-    std::string_view bytes = rows.row(feature.group, entity, feature.slot);
-    if (!bytes.empty()) {
-      codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], bytes);
-      cell.event_time = row.event_time();
-      if (is_outside(row.event_time(), feature, now)) {
-        cell.status = Status::kOutsideMaxAge;
-      } else if (!row.is_present(*feature.cell)) {
-        cell.status = Status::kNullValue;
-      } else {
-        cell.status = Status::kPresent;
-        cell.value = row.value_at(*feature.cell);
-      }
-    }
+  if (!found.bytes.empty()) {
+    codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], found.bytes);
+    cell.event_time = row.event_time();
+    if (found.status == Status::kPresent) cell.value = row.value_at(*feature.cell);
   }
   if (cell.status != Status::kPresent && feature.default_value) cell.value = *feature.default_value;
   return cell;

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "asof/base/clock.h"
 #include "asof/base/result.h"
 #include "asof/serve/entities.h"
 #include "asof/serve/read_plan.h"
@@ -55,7 +54,7 @@ class Read final : private store::RowSink {
   Read& operator=(const Read&) = delete;
 
   // `done` is called once, on this thread or the store's; until then plan and entities live, and this object stays as it is.
-  // Errors: the store's; kCorrupt where bytes are no row of their view; kExhausted beyond kMaxReadBytes.
+  // Errors: the store's; kCorrupt where bytes are no row of their view; kOutOfRange beyond kMaxReadBytes.
   void start(store::OnlineStore& online, const ReadPlan& plan, const Entities& entities,
              int64_t deadline_us, store::Completion done);
   const ReadRows& rows() const { return rows_; }
@@ -94,10 +93,13 @@ class Read final : private store::RowSink {
 // Units: bytes of rows that one read may bring; protects the process from a request for many huge values.
 inline constexpr size_t kMaxReadBytes = size_t{256} << 20;
 
-// Rule 5: whether a row's values no longer count.
-inline bool is_outside(Timestamp event_time, const PlannedFeature& feature, Timestamp now) {
-  return feature.max_age && event_time < subtract_saturating(now, *feature.max_age);
-}
+// A feature's row for an entity, as of `now`: its bytes (empty where none counts) and the feature's status there (rule 6).
+struct FoundRow {
+  std::string_view bytes;
+  Status status = Status::kNotFound;
+};
+FoundRow find_row(const ReadPlan& plan, const ReadRows& rows, const PlannedFeature& feature,
+                  size_t entity, Timestamp now);
 
 // A decoded cell with its status, default applied (rule 6).
 struct Cell {
@@ -113,7 +115,7 @@ Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t f
 // The blocking form, for programs and the command line. Threads: any. Serves any number of plans.
 class Reader {
  public:
-  Reader(store::OnlineStore& online, const Clock& clock) : online_(online), clock_(clock) {}
+  explicit Reader(store::OnlineStore& online) : online_(online) {}
 
   // Errors: those of Read::start; kInvalid for a key of another type.
   Result<ReadRows> read_and_wait(const ReadPlan& plan, const Entities& entities,
@@ -121,15 +123,8 @@ class Reader {
   Result<ReadRows> read_and_wait(const ReadPlan& plan, const EntityRows& entities,
                                  int64_t deadline_us);
 
-  Timestamp now() const { return {clock_.now_us()}; }
-  // As of now.
-  Cell cell(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t feature) const {
-    return cell_at(plan, rows, entity, feature, now());
-  }
-
  private:
   store::OnlineStore& online_;
-  const Clock& clock_;
 };
 
 }  // namespace asof::serve

@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 using testing::at;
 using testing::StreamingProject;
+using testing::TestRow;
 
 constexpr int64_t kSoonUs = 60'000'000;
 
@@ -28,8 +29,7 @@ class ReaderTest : public ::testing::Test {
   }
 
   ReadRows read(const ReadPlan& plan, const EntityRows& rows) {
-    auto found = Reader(*project_.online, project_.clock)
-                     .read_and_wait(plan, rows, steady_now_us() + kSoonUs);
+    auto found = Reader(*project_.online).read_and_wait(plan, rows, steady_now_us() + kSoonUs);
     EXPECT_TRUE(found.has_value()) << found.error().text();
     return std::move(found).value();
   }
@@ -93,6 +93,41 @@ TEST_F(ReaderTest, CountsAnAgeOfExactlyTheMaxAgeAsFresh) {
             nullptr);
 }
 
+TEST_F(ReaderTest, FindsNothingWhoseTimeHasNotCome) {
+  project_.clock.set(at("2026-05-06T23:59:59Z").us);  // before the newest rows happened
+  json row = json::parse(answer("mixed", {{Value("b13c")}}, {.status = true}))["rows"][0];
+  EXPECT_EQ(row["features"]["user_segment"], nullptr);
+  EXPECT_EQ(row["status"]["user_segment"], "NOT_FOUND");
+  EXPECT_EQ(row["event_time"]["user_segment"], nullptr);
+  EXPECT_EQ(row["status"]["temperature"], "NOT_FOUND");
+  EXPECT_EQ(row["features"]["avg_rating"], 2.5);  // its default
+  project_.clock.set(at("2026-05-07T00:00:00Z").us);
+  EXPECT_EQ(json::parse(answer("mixed", {{Value("b13c")}}))["rows"][0]["features"]["user_segment"],
+            "casual");
+}
+
+TEST_F(ReaderTest, FindsNothingThatIsNotKnownYetUnlessEventsDecide) {
+  const std::vector<TestRow> late = {
+      {{Value("8a2f")}, at("2026-05-01T00:00:00Z"), {Value("horror")}, at("2026-05-07T00:00:00Z")}};
+  project_.load("last_watch", late, 2);
+  project_.clock.set(at("2026-05-06T00:00:00Z").us);
+  EXPECT_EQ(
+      json::parse(answer("recommender", {{Value("8a2f")}}))["rows"][0]["features"]["last_genre"],
+      nullptr);
+  project_.clock.set(at("2026-05-07T00:00:00Z").us);
+  EXPECT_EQ(
+      json::parse(answer("recommender", {{Value("8a2f")}}))["rows"][0]["features"]["last_genre"],
+      "horror");
+  model::Definitions by_event = project_.definitions();
+  for (model::FeatureView& view : by_event.views) view.as_of = model::AsOf::kEvent;
+  project_.apply(by_event);
+  project_.load("last_watch", late, 3);
+  project_.clock.set(at("2026-05-06T00:00:00Z").us);
+  EXPECT_EQ(
+      json::parse(answer("recommender", {{Value("8a2f")}}))["rows"][0]["features"]["last_genre"],
+      "horror");
+}
+
 TEST_F(ReaderTest, FindsNothingForANullKeyAndStillReadsGlobalRows) {
   json rows = json::parse(answer("mixed", {{Value(Null{})}, {Value("8a2f")}, {Value(Null{})}},
                                  {.status = true}))["rows"];
@@ -137,8 +172,8 @@ TEST_F(ReaderTest, ReadsCompositeKeysWithIntegersOfAnyWidth) {
 
 TEST_F(ReaderTest, RefusesKeysOfAnotherType) {
   auto planned = plan("recommender");
-  auto met = Reader(*project_.online, project_.clock)
-                 .read_and_wait(*planned, EntityRows{{Value(int64_t{5})}}, kSoonUs);
+  auto met =
+      Reader(*project_.online).read_and_wait(*planned, EntityRows{{Value(int64_t{5})}}, kSoonUs);
   ASSERT_FALSE(met.has_value());
   EXPECT_EQ(met.error().code, ErrorCode::kInvalid);
   EXPECT_EQ(met.error().field, "entities[0].user_id");
@@ -205,7 +240,7 @@ TEST_F(ReaderTest, NamesTheViewWhoseBytesAreNoRow) {
   ASSERT_TRUE(
       project_.online->write(planned->groups[0].table, planned->groups[0].slots[1], {&row, 1})
           .has_value());
-  auto met = Reader(*project_.online, project_.clock)
+  auto met = Reader(*project_.online)
                  .read_and_wait(*planned, EntityRows{{Value("8a2f")}}, steady_now_us() + kSoonUs);
   ASSERT_FALSE(met.has_value());
   EXPECT_EQ(met.error().code, ErrorCode::kCorrupt);
@@ -216,13 +251,13 @@ TEST_F(ReaderTest, NamesTheViewWhoseBytesAreNoRow) {
 TEST_F(ReaderTest, GivesSingleCellsWithStatusAndTime) {
   auto planned = plan("mixed");
   ReadRows rows = read(*planned, {{Value("b13c")}});
-  Reader reader(*project_.online, project_.clock);
-  Cell segment = reader.cell(*planned, rows, 0, 0);
+  const Timestamp now{project_.clock.now_us()};
+  Cell segment = cell_at(*planned, rows, 0, 0, now);
   EXPECT_EQ(segment.status, Status::kPresent);
   EXPECT_EQ(segment.value, Value("casual"));
   EXPECT_EQ(segment.event_time, at("2026-05-07T00:00:00Z"));
-  EXPECT_EQ(reader.cell(*planned, rows, 0, 2).status, Status::kNotFound);
-  Cell rating = reader.cell(*planned, rows, 0, 3);
+  EXPECT_EQ(cell_at(*planned, rows, 0, 2, now).status, Status::kNotFound);
+  Cell rating = cell_at(*planned, rows, 0, 3, now);
   EXPECT_EQ(rating.status, Status::kNullValue);
   EXPECT_EQ(rating.value, Value(2.5));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -113,6 +114,7 @@ struct TestRow {
   std::vector<Value> key;
   Timestamp event_time;
   std::vector<Value> values;
+  std::optional<Timestamp> known_time = {};  // its event time where it is not given
 };
 
 // Threads: none but those of its stores.
@@ -149,15 +151,15 @@ class StreamingProject {
     state.serving.load_hash = plan::load_hash(*view, definitions_);
     state.serving.key_columns = model::join_keys_of(*view, definitions_);
     state.serving.features = model::feature_schema(*view);
-    state.serving.last_run = 1;
+    state.serving.last_run = generation;
     state.serving.rows = static_cast<int64_t>(rows.size());
     state.last_run_started = state.last_run_finished = at("2026-05-07T12:00:00Z");
     store::Table table = store::make_table(state.serving.key_columns);
     store::Slot slot = plan::slot_of(state, state.serving);
     for (const TestRow& row : rows) {
       auto key = codec::encode_key(row.key, table.key_columns);
-      auto bytes =
-          codec::encode_row(*slot.layout, row.event_time.us, row.event_time.us, row.values);
+      auto bytes = codec::encode_row(*slot.layout, row.event_time.us,
+                                     row.known_time.value_or(row.event_time).us, row.values);
       ASOF_CHECK(key.has_value() && bytes.has_value());
       store::KeyRow written{*key, *bytes};
       ASOF_CHECK(online->write(table, slot, {&written, 1}).has_value());

@@ -67,7 +67,7 @@ Result<std::optional<Answers>> OnlineSession::read_online(const OnlineStep& step
           : plan::select_service(snapshot->definitions, asked.service, plan::Naming::kShort, {}));
   const auto plan = serve::make_read_plan(snapshot, selection);
   const serve::EntityRows entities = entities_of(step, plan->request_keys);
-  serve::Reader reader(*online_, clock_);
+  serve::Reader reader(*online_);
   ASOF_TRY_ASSIGN(const serve::ReadRows found,
                   reader.read_and_wait(*plan, entities, steady_now_us() + kReadTimeoutUs));
   Answers out;

@@ -250,7 +250,9 @@ class OracleSession final : public Session {
     const oracle::Row* found = nullptr;
     if (view.online && loaded != loaded_.end()) {
       const auto row = loaded->second.rows.find(oracle::key_text(key));
-      if (row != loaded->second.rows.end()) found = &row->second;
+      // By a clock that was set back, the row's time may be yet to come.
+      if (row != loaded->second.rows.end() && oracle::is_candidate(rules, row->second, now))
+        found = &row->second;
     }
     oracle::Row current;
     std::vector<bool> is_served(rules.features.size(), found != nullptr);
