@@ -56,7 +56,7 @@ void read_features_body(asof::server::FeatureRequestParser& parser, std::string_
   asof::serve::Entities entities;
   std::vector<size_t> order;
   bool at_top = request->entities.empty();
-  auto read = at_top ? parser.read_top_level(body, columns, entities)
+  auto read = at_top ? parser.read_top_level(columns, entities)
                      : parser.read_entities(request->entities, columns, kLimit, entities, &order);
   check_error(read);
   if (!read) return;

@@ -5,6 +5,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/run_text.h"
+#include "apps/cli/stop_on_signal.h"
 
 namespace asof::cli {
 namespace {
@@ -73,18 +74,18 @@ Result<int> materialize(Session& session, const MaterializeOptions& options) {
     out.note(
         fmt::format("{}, as of {}", spec.full ? "everything" : "what is missing", to_string(now)));
   }
+  const StopOnSignal stop;
+  spec.stop = &stop.flag();
   ASOF_TRY_ASSIGN(const std::vector<store::Run> runs, project.materialize(spec, progress_on(out)));
   out.status_line("");
   Json document = Json::array();
-  bool good = true;
   for (const store::Run& run : runs) {
-    good = good && run.state == store::RunState::kSucceeded;
     document.push_back(Json::parse(store::to_json(run)));
     out.print(run_summary(run));
   }
   out.document(document);
   if (runs.empty()) out.note("no view is to be loaded: none is applied with `online: true`");
-  return good ? kDone : kFailed;
+  return store::find_unsuccessful(runs) == nullptr ? kDone : kFailed;
 }
 
 }  // namespace

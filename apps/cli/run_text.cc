@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <limits>
+#include <optional>
 
 #include "apps/cli/command.h"
-#include "asof/base/nearest.h"
+#include "asof/plan/selection.h"
 
 namespace asof::cli {
 namespace {
@@ -32,13 +32,7 @@ Result<int> show_runs(client::Project& project, Output& out, const std::string& 
   ASOF_TRY_ASSIGN(store::Catalog * catalog, project.catalog());
   if (!view.empty()) {
     ASOF_TRY_ASSIGN(const auto snapshot, project.snapshot());
-    if (snapshot->definitions.find_view(view) == nullptr && snapshot->find_state(view) == nullptr) {
-      std::vector<std::string> names;
-      for (const model::FeatureView& known : snapshot->definitions.views)
-        names.push_back(known.name);
-      return error(ErrorCode::kNotFound, fmt::format("no view is called '{}'", view), "--view",
-                   suggestion(view, names));
-    }
+    ASOF_TRY(plan::find_view(snapshot->definitions, view, "--view"));
   }
   ASOF_TRY_ASSIGN(const std::vector<store::Run> runs,
                   store::read_runs(*catalog, project.config().project, view, limit));
@@ -73,44 +67,44 @@ Result<int> show_run(client::Project& project, Output& out, const std::string& i
                  "see `asof runs`");
   }
   ASOF_TRY_ASSIGN(store::Catalog * catalog, project.catalog());
-  ASOF_TRY_ASSIGN(
-      const std::vector<store::Run> runs,
-      store::read_runs(*catalog, project.config().project, "", std::numeric_limits<size_t>::max()));
-  for (const store::Run& run : runs) {
-    if (run.id != number) continue;
-    out.document(Json::parse(store::to_json(run)));
-    TextTable table;
-    const auto line = [&](const char* name, const std::string& value) {
-      if (!value.empty()) table.rows.push_back({name, value});
-    };
-    line("run", std::to_string(run.id));
-    line("view", run.view);
-    line("kind", std::string(to_string(run.kind)));
-    line("state", std::string(to_string(run.state)));
-    line("generation", std::to_string(run.generation));
-    line("interval", interval(run));
-    line("started", to_string(run.started));
-    if (run.finished) line("finished", to_string(*run.finished));
-    line("files read", format_count(unsigned_of(run.files_read)));
-    line("rows read", format_count(unsigned_of(run.rows_read)));
-    line("rows written", format_count(unsigned_of(run.rows_written)));
-    line("rows kept", format_count(unsigned_of(run.rows_kept)));
-    line("rows deferred", format_count(unsigned_of(run.rows_deferred)));
-    for (const auto& [reason, rows] : run.rejected)
-      line("rejected", fmt::format("{}: {}", reason, rows));
-    for (const std::string& file : run.unreadable) line("unreadable", file);
-    for (const std::string& note : run.notes) line("note", note);
-    line("seconds", fmt::format("{:.3f}", run.seconds));
-    line("peak memory", format_bytes(unsigned_of(run.peak_memory_bytes)));
-    line("error", run.error);
-    out.print(table);
-    return kDone;
-  }
-  return error(ErrorCode::kNotFound, fmt::format("there is no run {}", number), {},
-               "see `asof runs`");
+  ASOF_TRY_ASSIGN(const std::optional<store::Run> found,
+                  store::read_run(*catalog, project.config().project, number));
+  if (!found)
+    return error(ErrorCode::kNotFound, fmt::format("there is no run {}", number), {},
+                 "see `asof runs`");
+  const store::Run& run = *found;
+  out.document(Json::parse(store::to_json(run)));
+  TextTable table;
+  const auto line = [&](const char* name, const std::string& value) {
+    if (!value.empty()) table.rows.push_back({name, value});
+  };
+  line("run", std::to_string(run.id));
+  line("view", run.view);
+  line("kind", std::string(to_string(run.kind)));
+  line("state", std::string(to_string(run.state)));
+  line("generation", std::to_string(run.generation));
+  line("interval", interval(run));
+  line("started", to_string(run.started));
+  if (run.finished) line("finished", to_string(*run.finished));
+  line("files read", format_count(unsigned_of(run.files_read)));
+  line("rows read", format_count(unsigned_of(run.rows_read)));
+  line("rows written", format_count(unsigned_of(run.rows_written)));
+  line("rows kept", format_count(unsigned_of(run.rows_kept)));
+  line("rows deferred", format_count(unsigned_of(run.rows_deferred)));
+  for (const auto& [reason, rows] : run.rejected)
+    line("rejected", fmt::format("{}: {}", reason, rows));
+  for (const std::string& file : run.unreadable) line("unreadable", file);
+  for (const std::string& note : run.notes) line("note", note);
+  line("seconds", fmt::format("{:.3f}", run.seconds));
+  line("peak memory", format_bytes(unsigned_of(run.peak_memory_bytes)));
+  line("error", run.error);
+  out.print(table);
+  return kDone;
 }
 
 std::string run_summary(const store::Run& run) {
+  // Nothing was read or written: there is no more to say.
+  if (run.state == store::RunState::kRefused) return fmt::format("{}: {}", run.view, run.error);
   std::string out = fmt::format("{}: {} {}, {} read -> {} written", run.view, to_string(run.kind),
                                 to_string(run.state), plural(unsigned_of(run.rows_read), "row"),
                                 format_count(unsigned_of(run.rows_written)));

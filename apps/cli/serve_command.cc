@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 
@@ -23,6 +25,9 @@ struct ServeOptions {
   server::Limits limits;
 };
 
+// How long a run that was told to stop may take for it.
+constexpr Duration kStopGrace{10 * kMicrosPerSecond};
+
 // SIGTERM and SIGINT, held back from every thread that starts while the object lives, and waited for.
 class EndSignals {
  public:
@@ -32,7 +37,7 @@ class EndSignals {
     sigaddset(&set_, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set_, &before_);
   }
-  ~EndSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ~EndSignals() { release(); }
   EndSignals(const EndSignals&) = delete;
   EndSignals& operator=(const EndSignals&) = delete;
 
@@ -42,11 +47,27 @@ class EndSignals {
     }
     return signal;
   }
+  // From here on such a signal ends the process at once.
+  void release() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t set_{};
   sigset_t before_{};
 };
+
+// Ends the process where stopping takes longer than it may: a query of the offline store hears of no stop before its first row.
+// That is as harmless as a kill: the next run resumes.
+void end_after(Duration limit) {
+  struct sigaction action{};
+  action.sa_handler = [](int) {
+    constexpr std::string_view kText =
+        "a materialization does not stop: ending without it; the next run goes on where it was\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+    _exit(kDone);
+  };
+  sigaction(SIGALRM, &action, nullptr);
+  alarm(static_cast<unsigned>(limit.us / kMicrosPerSecond) + 1);
+}
 
 server::ServerConfig config_of(const model::ServerConfig& from, const ServeOptions& options) {
   server::ServerConfig config;
@@ -58,8 +79,8 @@ server::ServerConfig config_of(const model::ServerConfig& from, const ServeOptio
   return config;
 }
 
-// What the server's slower routes do, by the project.
-Result<server::Parts> parts_of(client::Project& project) {
+// What the server's slower routes do, by the project. `loaded` is set once a store that lives in this process is filled.
+Result<server::Parts> parts_of(client::Project& project, std::atomic<bool>& loaded) {
   server::Parts parts;
   ASOF_TRY_ASSIGN(parts.online, project.online());
   ASOF_TRY_ASSIGN(parts.catalog, project.catalog());
@@ -69,33 +90,28 @@ Result<server::Parts> parts_of(client::Project& project) {
   parts.materialize = [&project](const materialize::MaterializeSpec& spec) {
     return project.materialize(spec);
   };
-  parts.status = [&project](const plan::Snapshot& snapshot,
-                            const materialize::StatusOptions& options)
-      -> Result<std::vector<materialize::ViewStatus>> {
-    ASOF_TRY_ASSIGN(store::Catalog * catalog, project.catalog());
-    ASOF_TRY_ASSIGN(store::OnlineStore * online, project.online());
+  parts.is_running = [&project, catalog = parts.catalog](const std::string& view) {
+    return materialize::is_running(*catalog, project.config().project, view);
+  };
+  parts.status = [&project, catalog = parts.catalog, online = parts.online](
+                     const plan::Snapshot& snapshot, const materialize::StatusOptions& options) {
     return materialize::read_status(*catalog, online, snapshot, project.clock(), options);
   };
-  parts.check_marker =
-      [&project](const plan::Snapshot& snapshot) -> Result<std::map<std::string, std::string>> {
-    ASOF_TRY_ASSIGN(store::Catalog * catalog, project.catalog());
-    ASOF_TRY_ASSIGN(store::OnlineStore * online, project.online());
+  parts.check_marker = [catalog = parts.catalog,
+                        online = parts.online](const plan::Snapshot& snapshot) {
     return materialize::check_marker(*online, *catalog, snapshot);
   };
   parts.lineage = [](const plan::Snapshot& snapshot, std::string_view kind, std::string_view name) {
     return registry::lineage_of(snapshot, kind, name);
   };
-  // A store that lives in this process is filled by it.
-  if (!parts.online->traits().outlives_process) {
-    parts.initial_load = [&project]() -> Result<void> {
-      ASOF_TRY_ASSIGN(const std::vector<store::Run> runs, project.materialize());
-      for (const store::Run& run : runs) {
-        if (run.state != store::RunState::kSucceeded) {
-          return error(ErrorCode::kUnavailable,
-                       fmt::format("view {} was not loaded: {}", run.view, run.error));
-        }
-      }
-      return {};
+  loaded = parts.online->traits().outlives_process;
+  if (!loaded) {
+    parts.initial_load = [&project, &loaded](const std::atomic<bool>& stop) {
+      materialize::MaterializeSpec spec;
+      spec.stop = &stop;
+      auto runs = project.materialize(spec);
+      loaded = true;
+      return runs;
     };
   }
   return parts;
@@ -108,25 +124,39 @@ std::string own_program(const std::string& fallback) {
   return failure ? fallback : path.string();
 }
 
-// The scheduler, with each run a child process; a store that lives in this process is loaded by a thread of it.
-materialize::SchedulerOptions scheduler_of(client::Project& project, const std::string& program,
-                                           bool in_process) {
+// Loads one view in this process.
+Result<void> run_here(client::Project& project, const std::string& view,
+                      const std::atomic<bool>& stop) {
+  materialize::MaterializeSpec spec;
+  spec.views = {view};
+  spec.stop = &stop;
+  ASOF_TRY_ASSIGN(const std::vector<store::Run> runs, project.materialize(spec));
+  const store::Run* unsuccessful = store::find_unsuccessful(runs);
+  if (unsuccessful == nullptr) return {};
+  return error(ErrorCode::kUnavailable, unsuccessful->error);
+}
+
+// The scheduler, with each run a child process; a store that lives in this process is loaded by a thread of it, once it has
+// been filled.
+Result<materialize::SchedulerOptions> scheduler_of(client::Project& project,
+                                                   const std::string& program, bool in_process,
+                                                   const std::atomic<bool>& loaded) {
+  ASOF_TRY_ASSIGN(store::Catalog * catalog, project.catalog());
   materialize::SchedulerOptions options;
-  options.snapshot = [&project]() -> std::shared_ptr<const plan::Snapshot> {
+  options.snapshot = [&project, &loaded]() -> std::shared_ptr<const plan::Snapshot> {
+    if (!loaded) return nullptr;
     auto snapshot = project.snapshot();
     return snapshot ? std::move(snapshot).value() : nullptr;
   };
+  options.is_running = [&project, catalog](const std::string& view) {
+    auto running = materialize::is_running(*catalog, project.config().project, view);
+    return running && *running;  // a registry that is away is told by the run itself
+  };
+  options.stop_grace = kStopGrace;
   if (in_process) {
-    options.start =
-        materialize::start_in_process([&project](const std::string& view) -> Result<void> {
-          materialize::MaterializeSpec spec;
-          spec.views = {view};
-          ASOF_TRY_ASSIGN(const std::vector<store::Run> runs, project.materialize(spec));
-          for (const store::Run& run : runs) {
-            if (run.state != store::RunState::kSucceeded)
-              return error(ErrorCode::kUnavailable, run.error);
-          }
-          return {};
+    options.start = materialize::start_in_process(
+        [&project](const std::string& view, const std::atomic<bool>& stop) {
+          return run_here(project, view, stop);
         });
   } else {
     options.start =
@@ -140,10 +170,11 @@ materialize::SchedulerOptions scheduler_of(client::Project& project, const std::
 }
 
 Result<int> serve(Session& session, const ServeOptions& options) {
-  const EndSignals signals;
+  EndSignals signals;
   ASOF_TRY_ASSIGN(client::Project project, session.open_project());
   ASOF_TRY_ASSIGN(const auto snapshot, project.snapshot());
-  ASOF_TRY_ASSIGN(server::Parts parts, parts_of(project));
+  std::atomic<bool> loaded{false};
+  ASOF_TRY_ASSIGN(server::Parts parts, parts_of(project, loaded));
   const bool in_process = !parts.online->traits().outlives_process;
   const server::ServerConfig config = config_of(project.config().server, options);
   ASOF_TRY_ASSIGN(const auto server, server::Server::start(config, std::move(parts)));
@@ -156,12 +187,18 @@ Result<int> serve(Session& session, const ServeOptions& options) {
     out.note("nothing applied yet; run `asof apply`: the server picks it up");
   std::optional<materialize::Scheduler> scheduler;
   if (options.schedule) {
-    scheduler.emplace(project.clock(), scheduler_of(project, session.program, in_process));
+    ASOF_TRY_ASSIGN(materialize::SchedulerOptions wanted,
+                    scheduler_of(project, session.program, in_process, loaded));
+    scheduler.emplace(project.clock(), std::move(wanted));
     scheduler->start();
   }
   const int signal = signals.wait();
-  out.note(fmt::format("{}: finishing the requests under way",
+  out.note(fmt::format("{}: finishing the requests under way; a second one ends at once",
                        signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+  // Both the scheduler's run and a request's may need the grace.
+  end_after({options.drain_ms * 1000 + 2 * kStopGrace.us});
+  signals.release();
+  server->drain();
   scheduler.reset();
   server->stop(options.drain_ms);
   return kDone;
@@ -190,6 +227,8 @@ void add_serve_command(Commands& commands) {
       ->add_option("--drain-ms", options->drain_ms,
                    "On SIGTERM, wait this long for requests under way (default 10000)")
       ->check(CLI::NonNegativeNumber);
+  command->add_flag("--schedule,!--no-schedule", options->schedule,
+                    "Load views when their schedules say so (default), or do not");
   server::Limits& limits = options->limits;
   command->add_option("--max-body-bytes", limits.body_bytes,
                       "Largest request body (default 8388608)");
@@ -205,6 +244,8 @@ void add_serve_command(Commands& commands) {
                       "For a read of the online store (default 1000)");
   command->add_option("--answer-timeout-ms", limits.answer_ms,
                       "For any answer but a materialization's (default 10000)");
+  command->add_option("--idle-timeout-ms", limits.idle_ms,
+                      "Between two requests of a connection (default 75000)");
 }
 
 }  // namespace asof::cli

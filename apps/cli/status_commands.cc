@@ -8,36 +8,11 @@
 namespace asof::cli {
 namespace {
 
-Json optional_number(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-Json optional_time(const std::optional<Timestamp>& time) {
-  return time ? Json(to_string(*time)) : Json(nullptr);
-}
 std::string age_text(const std::optional<double>& hours) {
   return hours ? format_age(*hours) : "-";
 }
 std::string time_text(const std::optional<Timestamp>& time) {
   return time ? to_string(*time) : "-";
-}
-
-Json to_json(const materialize::ViewStatus& view) {
-  Json out{{"status", view.verdict},
-           {"feature_view", view.view},
-           {"age_hours", optional_number(view.age_hours)},
-           {"threshold_hours", optional_number(view.threshold_hours)},
-           {"event_age_hours", optional_number(view.event_age_hours)},
-           {"reason", view.reason},
-           {"rows_online", view.rows_online},
-           {"entity_keys", view.entity_keys},
-           {"last_run", optional_time(view.last_run)},
-           {"last_run_state", view.last_run_state},
-           {"next_run", optional_time(view.next_run)},
-           {"coverage", Json::object()}};
-  for (const materialize::FeatureCoverage& feature : view.coverage) {
-    out["coverage"][feature.feature] = feature.keys_with_value;
-  }
-  return out;
 }
 
 struct StatusCommandOptions {
@@ -76,7 +51,7 @@ Result<int> status(Session& session, const StatusCommandOptions& asked) {
            fmt::format("{} ({})", format_count(view.entity_keys),
                        format_percent(feature.keys_with_value, view.entity_keys))});
     }
-    document.push_back(to_json(view));
+    document.push_back(Json::parse(materialize::to_json(view)));
   }
   Output& out = session.out();
   out.document(document);

@@ -29,7 +29,7 @@ Result<std::unique_ptr<Backend>> Backend::open(const ServerConfig& config, Parts
   ASOF_TRY_ASSIGN(backend->snapshots_,
                   serve::SnapshotSource::open(*backend->parts_.catalog, backend->parts_.project,
                                               options, tell));
-  backend->check_marker();
+  backend->look();
   return backend;
 }
 
@@ -48,11 +48,11 @@ void Backend::start(Listener listener) {
     listener_ = std::move(listener);
     started_ = true;
   }
-  publish();
+  look();
   // What changed between open() and now is told too.
   listener_.snapshot(snapshot());
   if (parts_.initial_load) loader_ = std::thread([this] { load(); });
-  if (parts_.check_marker) watcher_ = std::thread([this] { watch(); });
+  if (parts_.check_marker || parts_.initial_load) watcher_ = std::thread([this] { watch(); });
 }
 
 void Backend::drain() {
@@ -66,6 +66,7 @@ void Backend::stop() {
     stopping_ = true;
     listener_ = {};
   }
+  stop_runs_ = true;
   changed_.notify_all();
   for (std::thread* thread : {&watcher_, &loader_, &materializer_})
     if (thread->joinable()) thread->join();
@@ -74,16 +75,51 @@ void Backend::stop() {
 }
 
 void Backend::load() {
-  auto loaded = parts_.initial_load();
+  auto loaded = parts_.initial_load(stop_runs_);
+  if (stop_runs_) return;  // nobody is told any more
   // Readers see what was loaded before they are told that it was.
-  if (loaded && snapshots_) loaded = snapshots_->refresh();
-  if (loaded) check_marker();
+  if (auto fresh = snapshots_->refresh(); !fresh && loaded) loaded = std::move(fresh).error();
+  auto unloaded = find_unloaded(loaded);
+  std::lock_guard alone(looking_);
+  check_marker();
   {
     std::lock_guard lock(mutex_);
-    loading_ = !loaded.has_value();
-    if (!loaded) load_failure_ = loaded.error();
+    unloaded_ = std::move(unloaded);
+    loading_ = false;
   }
-  if (!loaded) log(LogLevel::kError, "initial_load_failed", {{"why", loaded.error().text()}});
+  publish();
+}
+
+// Of a load that failed as a whole, every view.
+std::map<std::string, Backend::Unloaded> Backend::find_unloaded(
+    const Result<std::vector<store::Run>>& loaded) {
+  auto now = snapshot();
+  std::map<std::string, Unloaded> out;
+  auto add = [&](const std::string& view, const std::string& why) {
+    const store::ViewState* state = now->find_state(view);
+    out[view] = {"the initial load failed: " + why, state == nullptr ? 0 : state->serving.last_run};
+  };
+  if (loaded) {
+    for (const store::Run& run : *loaded)
+      if (run.state == store::RunState::kFailed || run.state == store::RunState::kRefused)
+        add(run.view, run.error);
+  } else {
+    for (const model::FeatureView& view : now->definitions.views)
+      if (view.online) add(view.name, loaded.error().text());
+  }
+  return out;
+}
+
+// Checks the store and tells the loops what must be refused, where that changed. Not while the initial load runs: a store
+// that is being filled lacks what the ledger names, and nothing of it is read yet.
+void Backend::look() {
+  std::lock_guard alone(looking_);
+  bool loading;
+  {
+    std::lock_guard lock(mutex_);
+    loading = loading_;
+  }
+  if (!loading) check_marker();
   publish();
 }
 
@@ -103,21 +139,31 @@ void Backend::watch() {
                             [&] { return stopping_; }))
         return;
     }
-    check_marker();
-    publish();
+    look();
   }
 }
 
-// Tells the loops what must be refused, where that changed.
+// With the lock held.
+std::map<std::string, std::string> Backend::refused_views() const {
+  std::map<std::string, std::string> refused = marker_;
+  auto now = snapshots_->current();
+  for (const auto& [view, unloaded] : unloaded_) {
+    const model::FeatureView* definition = now->definitions.find_view(view);
+    if (definition == nullptr || !definition->online) continue;
+    const store::ViewState* state = now->find_state(view);
+    if (state == nullptr || state->serving.last_run <= unloaded.last_run)
+      refused[view] = unloaded.why;
+  }
+  return refused;
+}
+
 void Backend::publish() {
   auto next = std::make_shared<Refusals>();
   std::function<void(std::shared_ptr<const Refusals>)> tell;
   {
     std::lock_guard lock(mutex_);
-    if (loading_)
-      next->all = load_failure_ ? "the initial load failed: " + load_failure_->text()
-                                : "the online store is still being loaded";
-    for (const auto& [view, why] : marker_) next->views.emplace(view, why);
+    if (loading_) next->all = "the online store is still being loaded";
+    for (const auto& [view, why] : refused_views()) next->views.emplace(view, why);
     if (!started_ || *next == *refusals_) return;
     for (const auto& [view, why] : next->views)
       if (!refusals_->views.contains(view))
@@ -148,47 +194,52 @@ Readiness Backend::readiness() const {
       part(!registry_failure,
            registry_failure ? registry_failure->text() + "; the last revision is served on" : "");
   registry["revision"] = snapshot->revision;
+  const auto refused = refused_views();
   json views = json::object();
   for (const model::FeatureView& view : snapshot->definitions.views) {
     if (!view.online) continue;
-    auto refused = marker_.find(view.name);
-    views[view.name] =
-        part(refused == marker_.end(), refused == marker_.end() ? "" : refused->second);
+    auto found = refused.find(view.name);
+    views[view.name] = part(found == refused.end(), found == refused.end() ? "" : found->second);
     const store::ViewState* state = snapshot->find_state(view.name);
     views[view.name]["loaded"] = state != nullptr && state->serving.number != 0;
   }
   Readiness out;
-  out.ready = !draining_ && !loading_ && !store_failure_ && marker_.empty();
+  out.ready = !draining_ && !loading_ && !store_failure_ && refused.empty();
   json body{{"ready", out.ready},
             {"registry", registry},
             {"online_store", part(!store_failure_, store_failure_ ? store_failure_->text() : "")},
             {"views", views}};
-  if (parts_.initial_load)
-    body["initial_load"] = part(!loading_, load_failure_ ? load_failure_->text()
-                                           : loading_    ? "under way"
-                                                         : "");
+  if (parts_.initial_load) body["initial_load"] = part(!loading_, loading_ ? "under way" : "");
   if (draining_) body["draining"] = true;
   out.json = body.dump(-1, ' ', false, json::error_handler_t::replace);
   return out;
 }
 
-bool Backend::start_materialize(materialize::MaterializeSpec spec, MaterializeDone done) {
+Result<void> Backend::start_materialize(materialize::MaterializeSpec spec, MaterializeDone done) {
   std::lock_guard lock(mutex_);
-  if (materializing_ || stopping_) return false;
+  if (loading_)
+    return error(ErrorCode::kConflict, "the initial load is under way", {},
+                 "wait for its end: GET /readyz tells it");
+  if (materializing_ || stopping_)
+    return error(ErrorCode::kConflict,
+                 stopping_ ? "this server is stopping" : "another materialization runs", {},
+                 "wait for its end: GET /v1/runs shows it");
   materializing_ = true;
   if (materializer_.joinable())
     materializer_.join();  // it has ended: materializing_ was its last word
+  spec.stop = &stop_runs_;
   materializer_ = std::thread([this, spec = std::move(spec), done = std::move(done)] {
     auto runs = parts_.materialize(spec);
-    if (snapshots_)
-      (void)snapshots_->refresh();  // what was loaded is served before its end is told
+    // What was loaded is served before its end is told.
+    (void)snapshots_->refresh();
+    look();
     {
       std::lock_guard inner(mutex_);
       materializing_ = false;
     }
     done(std::move(runs));
   });
-  return true;
+  return {};
 }
 
 std::shared_ptr<const std::string> Backend::openapi() {

@@ -57,7 +57,7 @@ class Backend {
   void start(Listener listener);
   // Not ready any more.
   void drain();
-  // Ends the background threads; waits for callbacks that are running.
+  // Ends the background threads: a run or load under way is told to stop. Waits for callbacks that are running.
   void stop();
 
   const ServerConfig& config() const { return config_; }
@@ -67,19 +67,30 @@ class Backend {
   std::shared_ptr<const Refusals> refusals() const;
   Readiness readiness() const;
 
-  // Runs parts().materialize on a thread of its own, then `done` there. False where a run is under way.
+  // Runs parts().materialize on a thread of its own, then `done` there. Errors: kConflict where a run or the initial load is
+  // under way.
   using MaterializeDone = std::function<void(Result<std::vector<store::Run>>)>;
-  bool start_materialize(materialize::MaterializeSpec spec, MaterializeDone done);
+  Result<void> start_materialize(materialize::MaterializeSpec spec, MaterializeDone done);
 
   // Cached until the snapshot changes.
   std::shared_ptr<const std::string> openapi();
 
  private:
   Backend(const ServerConfig& config, Parts parts);
+  // A view that the initial load could not fill.
+  struct Unloaded {
+    std::string why;
+    int64_t last_run = 0;  // until a later one has written what is served
+  };
+
+  void look();
+  // The two halves of a look, with looking_ held.
   void check_marker();
+  void publish();
   void watch();
   void load();
-  void publish();
+  std::map<std::string, Unloaded> find_unloaded(const Result<std::vector<store::Run>>& loaded);
+  std::map<std::string, std::string> refused_views() const;
 
   const ServerConfig config_;
   const Parts parts_;
@@ -93,11 +104,13 @@ class Backend {
   bool stopping_ = false;
   bool draining_ = false;
   bool loading_ = false;
-  std::optional<Error> load_failure_;
+  std::map<std::string, Unloaded> unloaded_;
   std::optional<Error> store_failure_;
   std::map<std::string, std::string> marker_;  // by view: why its reads are refused
   std::shared_ptr<const Refusals> refusals_ = std::make_shared<Refusals>();
   bool materializing_ = false;
+  std::atomic<bool> stop_runs_{false};
+  std::mutex looking_;  // one look at a time, so that an older one never covers a newer
   std::thread watcher_, loader_, materializer_;
 
   std::mutex openapi_mutex_;

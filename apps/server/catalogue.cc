@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "asof/base/nearest.h"
 #include "asof/model/definitions_json.h"
+#include "asof/plan/selection.h"
 #include "asof/store/ledger.h"
 
 namespace asof::server {
@@ -17,7 +17,6 @@ namespace {
 using nlohmann::json;
 
 const std::vector<std::string> kKinds = {"entities", "sources", "views", "features", "services"};
-constexpr size_t kRunsForMetrics = 1'000;
 
 std::string dump(const json& document) {
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -86,14 +85,6 @@ json nodes(const std::vector<registry::LineageNode>& lineage) {
   return out;
 }
 
-template <typename T>
-json optional_json(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-json optional_json(const std::optional<Timestamp>& time) {
-  return time ? json(to_string(*time)) : json(nullptr);
-}
-
 }  // namespace
 
 Result<std::string> list_objects_json(const plan::Snapshot& snapshot, std::string_view kind) {
@@ -129,12 +120,7 @@ std::string runs_json(const std::vector<store::Run>& runs) {
 
 Result<std::string> runs_json(const plan::Snapshot& snapshot, store::Catalog& catalog,
                               std::string_view view, size_t limit) {
-  if (!view.empty() && snapshot.definitions.find_view(view) == nullptr) {
-    std::vector<std::string> names;
-    for (const model::FeatureView& known : snapshot.definitions.views) names.push_back(known.name);
-    return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", view), "view",
-                 suggestion(view, names));
-  }
+  if (!view.empty()) ASOF_TRY(plan::find_view(snapshot.definitions, view, "view"));
   ASOF_TRY_ASSIGN(std::vector<store::Run> runs,
                   store::read_runs(catalog, snapshot.project, view, limit));
   return runs_json(runs);
@@ -143,23 +129,8 @@ Result<std::string> runs_json(const plan::Snapshot& snapshot, store::Catalog& ca
 std::string status_json(const plan::Snapshot& snapshot,
                         const std::vector<materialize::ViewStatus>& views) {
   json list = json::array();
-  for (const materialize::ViewStatus& view : views) {
-    json coverage = json::object();
-    for (const materialize::FeatureCoverage& feature : view.coverage)
-      coverage[feature.feature] = feature.keys_with_value;
-    list.push_back({{"feature_view", view.view},
-                    {"status", view.verdict},
-                    {"reason", view.reason},
-                    {"age_hours", optional_json(view.age_hours)},
-                    {"event_age_hours", optional_json(view.event_age_hours)},
-                    {"threshold_hours", optional_json(view.threshold_hours)},
-                    {"rows_online", view.rows_online},
-                    {"entity_keys", view.entity_keys},
-                    {"coverage", std::move(coverage)},
-                    {"last_run", optional_json(view.last_run)},
-                    {"last_run_state", view.last_run_state},
-                    {"next_run", optional_json(view.next_run)}});
-  }
+  for (const materialize::ViewStatus& view : views)
+    list.push_back(json::parse(materialize::to_json(view)));
   return dump({{"revision", snapshot.revision}, {"views", std::move(list)}});
 }
 
@@ -175,21 +146,18 @@ void append_catalogue_metrics(MetricsText& text, const plan::Snapshot& snapshot,
   text.start("asof_view_rows", "gauge", "Rows online, by view.");
   for (const auto& [view, state] : snapshot.states)
     text.add("asof_view_rows", {{"view", view}}, static_cast<double>(state.serving.rows));
-  auto runs = store::read_runs(catalog, snapshot.project, "", kRunsForMetrics);
-  if (!runs) return;  // the registry is away: /readyz says so
-  std::map<std::string, const store::Run*> last;
-  for (const store::Run& run : *runs)
-    if (run.state != store::RunState::kRunning) last.emplace(run.view, &run);  // newest first
+  auto last = store::read_last_ended_runs(catalog, snapshot.project);
+  if (!last) return;  // the registry is away: /readyz says so
   text.start("asof_view_last_run_success", "gauge",
              "1 where a view's last finished run succeeded, 0.5 partly, 0 not.");
-  for (const auto& [view, run] : last)
+  for (const auto& [view, run] : *last)
     text.add("asof_view_last_run_success", {{"view", view}},
-             run->state == store::RunState::kSucceeded ? 1.0
-             : run->state == store::RunState::kPartial ? 0.5
-                                                       : 0.0);
+             run.state == store::RunState::kSucceeded ? 1.0
+             : run.state == store::RunState::kPartial ? 0.5
+                                                      : 0.0);
   text.start("asof_view_last_run_seconds", "gauge", "How long a view's last finished run took.");
-  for (const auto& [view, run] : last)
-    text.add("asof_view_last_run_seconds", {{"view", view}}, run->seconds);
+  for (const auto& [view, run] : *last)
+    text.add("asof_view_last_run_seconds", {{"view", view}}, run.seconds);
 }
 
 }  // namespace asof::server

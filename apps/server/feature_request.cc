@@ -1,196 +1,32 @@
 #include "apps/server/feature_request.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <limits>
 
-#include "apps/server/http_server.h"
-#include "asof/base/bytes.h"
+#include "apps/server/internal/entity_reader.h"
+#include "apps/server/internal/json_reading.h"
+#include "apps/server/json_mistake.h"
 #include "asof/base/nearest.h"
 
 namespace asof::server {
 
+namespace od = internal::od;
+using internal::invalid;
+using internal::malformed;
+using internal::names_of;
+using internal::wrong_type;
+
 namespace {
 
-namespace od = simdjson::ondemand;
-
-static_assert(kBodyPadding >= simdjson::SIMDJSON_PADDING);
-
 constexpr size_t kMaxReferences = 10'000;
-
-Error invalid(std::string message, std::string field = {}, std::string hint = {}) {
-  return error(ErrorCode::kInvalid, std::move(message), std::move(field), std::move(hint));
-}
-
-Error malformed(simdjson::error_code failure, std::string field = {}) {
-  return invalid(fmt::format("the body is not JSON: {}", simdjson::error_message(failure)),
-                 std::move(field));
-}
-
-#define ASOF_JSON(...)                                                                        \
-  do {                                                                                        \
-    if (simdjson::error_code asof_failure = (__VA_ARGS__); asof_failure != simdjson::SUCCESS) \
-      return malformed(asof_failure);                                                         \
-  } while (false)
-
-// What a JSON value is, for messages: "5, an integer".
-std::string met(od::value& value) {
-  od::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS) return "no JSON value";
-  std::string_view raw = value.raw_json_token();
-  while (!raw.empty() &&
-         (raw.back() == ' ' || raw.back() == '\n' || raw.back() == '\t' || raw.back() == '\r'))
-    raw.remove_suffix(1);
-  std::string shown(raw.substr(0, 48));
-  if (raw.size() > 48) shown.append("…");
-  switch (type) {
-    case od::json_type::array: return "an array";
-    case od::json_type::object: return "an object";
-    case od::json_type::number: return fmt::format("{}, a number", shown);
-    case od::json_type::string: return fmt::format("{}, a string", shown);
-    case od::json_type::boolean: return fmt::format("{}, a bool", shown);
-    case od::json_type::null: return "null";
-    default: return "no JSON value";
-  }
-}
-
-Error wrong_type(od::value& value, std::string_view wanted, std::string field) {
-  return invalid(fmt::format("'{}' is {}, wanted {}", field, met(value), wanted), field);
-}
-
-std::vector<std::string> names_of(const Schema& columns) {
-  std::vector<std::string> names;
-  for (const Field& column : columns) names.push_back(column.name);
-  return names;
-}
-
-Error unknown_key(std::string_view name, const Schema& columns, std::string field) {
-  if (columns.empty())
-    return invalid(fmt::format("unknown key '{}'", name), std::move(field),
-                   "these features take no keys");
-  return invalid(fmt::format("unknown key '{}'", name), std::move(field),
-                 suggestion(name, names_of(columns)));
-}
-
-Error missing_key(const Field& column, std::string field) {
-  return invalid(fmt::format("join key '{}' ({}) is missing", column.name, to_string(column.type)),
-                 std::move(field), "every entity needs all join keys; null finds nothing");
-}
-
-Error too_many(size_t limit) {
-  return error(ErrorCode::kOutOfRange, fmt::format("more than {} entities in one request", limit),
-               "entities", "send them in several requests, or raise the server's limit");
-}
-
-enum class CellOutcome { kSet, kWrongType, kOutOfRange };
-
-CellOutcome set_integer(od::value& value, const DataType& type, size_t entity, size_t column,
-                        serve::Entities& out) {
-  od::number_type kind;
-  if (value.get_number_type().get(kind) != simdjson::SUCCESS) return CellOutcome::kWrongType;
-  if (kind == od::number_type::floating_point_number) return CellOutcome::kWrongType;
-  int64_t number;
-  if (value.get_int64().get(number) != simdjson::SUCCESS) return CellOutcome::kOutOfRange;
-  if (type.kind == TypeKind::kInt32 && (number < std::numeric_limits<int32_t>::min() ||
-                                        number > std::numeric_limits<int32_t>::max()))
-    return CellOutcome::kOutOfRange;
-  out.set_number(entity, column, number);
-  return CellOutcome::kSet;
-}
-
-CellOutcome set_text(std::string_view text, const DataType& type, size_t entity, size_t column,
-                     serve::Entities& out) {
-  if (type.kind == TypeKind::kString) {
-    out.set_text(entity, column, text);
-    return CellOutcome::kSet;
-  }
-  if (type.kind == TypeKind::kBytes) {
-    auto bytes = from_base64(text);
-    if (!bytes) return CellOutcome::kWrongType;
-    out.set_text(entity, column, *bytes);
-    return CellOutcome::kSet;
-  }
-  auto date = parse_date(text);
-  if (!date) return CellOutcome::kWrongType;
-  out.set_number(entity, column, date->days);
-  return CellOutcome::kSet;
-}
-
-std::string_view wanted_text(const DataType& type) {
-  switch (type.kind) {
-    case TypeKind::kBytes: return "bytes: text in base64";
-    case TypeKind::kDate: return "a date: text as 2026-05-08";
-    case TypeKind::kInt32: return "int32: a number without a fraction";
-    case TypeKind::kInt64: return "int64: a number without a fraction";
-    case TypeKind::kBool: return "a bool: true or false";
-    default: return "a string";
-  }
-}
-
-// One key's value. `field` is asked only where it is needed: for an error.
-template <typename FieldName>
-Result<void> read_cell(od::value& value, const Schema& columns, size_t entity, size_t column,
-                       serve::Entities& out, const FieldName& field) {
-  const DataType& type = columns[column].type;
-  od::json_type json_type;
-  if (auto failure = value.type().get(json_type); failure != simdjson::SUCCESS)
-    return malformed(failure, field());
-  CellOutcome outcome = CellOutcome::kWrongType;
-  switch (json_type) {
-    case od::json_type::null: {
-      bool is_null;
-      if (auto failure = value.is_null().get(is_null); failure != simdjson::SUCCESS)
-        return malformed(failure, field());
-      return {};
-    }
-    case od::json_type::number:
-      if (type.kind == TypeKind::kInt32 || type.kind == TypeKind::kInt64)
-        outcome = set_integer(value, type, entity, column, out);
-      break;
-    case od::json_type::boolean:
-      if (type.kind == TypeKind::kBool) {
-        bool flag;
-        if (auto failure = value.get_bool().get(flag); failure != simdjson::SUCCESS)
-          return malformed(failure, field());
-        out.set_number(entity, column, flag ? 1 : 0);
-        outcome = CellOutcome::kSet;
-      }
-      break;
-    case od::json_type::string:
-      if (type.kind == TypeKind::kString || type.kind == TypeKind::kBytes ||
-          type.kind == TypeKind::kDate) {
-        std::string_view text;
-        if (auto failure = value.get_string().get(text); failure != simdjson::SUCCESS)
-          return malformed(failure, field());
-        outcome = set_text(text, type, entity, column, out);
-      }
-      break;
-    default: break;
-  }
-  if (outcome == CellOutcome::kSet) return {};
-  std::string name = field();
-  if (outcome == CellOutcome::kOutOfRange)
-    return invalid(fmt::format("join key '{}' is {}, beyond {}", columns[column].name, met(value),
-                               to_string(type)),
-                   name);
-  return invalid(fmt::format("join key '{}' is {}, wanted {}", columns[column].name, met(value),
-                             wanted_text(type)),
-                 name);
-}
-
-// Finds the column of a key, first where the last entity had it.
-std::optional<size_t> find_column(const Schema& columns, std::string_view name, size_t expected) {
-  if (expected < columns.size() && columns[expected].name == name) return expected;
-  return find_field(columns, name);
-}
 
 }  // namespace
 
 struct FeatureRequestParser::State {
   od::parser parser;
-  std::vector<size_t> seen;  // per column: the entity (counted from 1) that brought it last
+  internal::EntityReader entities;
+  std::string_view body;  // of the request that was opened last
 
   Result<od::document> iterate(std::string_view text) {
     od::document document;
@@ -199,13 +35,20 @@ struct FeatureRequestParser::State {
     return document;
   }
 
-  template <typename Skip>
-  Result<void> read_row(od::object& object, const Schema& columns, size_t entity,
-                        serve::Entities& out, const std::string& prefix, const Skip& is_other);
-  Result<void> read_rows(od::document& document, const Schema& columns, size_t limit,
-                         serve::Entities& out);
-  Result<void> read_columns(od::document& document, const Schema& columns, size_t limit,
-                            serve::Entities& out, std::vector<size_t>* order);
+  // Broken JSON is described by the whole body, however deep it was met.
+  template <typename T>
+  Result<T> in_our_words(Result<T> result) const {
+    if (result || result.error().code != ErrorCode::kCorrupt) return result;
+    Error told = describe_bad_json(body, result.error().message);
+    told.field = result.error().field;
+    return told;
+  }
+
+  Result<FeatureRequest> open(Dialect dialect);
+  Result<std::vector<std::string>> read_features(std::string_view raw);
+  Result<void> read_entities(std::string_view raw, const Schema& columns, size_t limit,
+                             serve::Entities& out, std::vector<size_t>* order);
+  Result<void> read_top_level(const Schema& columns, serve::Entities& out);
 };
 
 FeatureRequestParser::FeatureRequestParser() : state_(std::make_unique<State>()) {}
@@ -294,10 +137,10 @@ Result<void> read_feast_field(std::string_view name, od::value& value, FeatureRe
 
 }  // namespace
 
-Result<FeatureRequest> FeatureRequestParser::open(std::string_view body, Dialect dialect) {
+Result<FeatureRequest> FeatureRequestParser::State::open(Dialect dialect) {
   const BodyFields& fields = fields_of(dialect);
   if (body.empty()) return invalid("the body is empty", {}, R"(send {"entities": …})");
-  ASOF_TRY_ASSIGN(od::document document, state_->iterate(body));
+  ASOF_TRY_ASSIGN(od::document document, iterate(body));
   od::object object;
   if (auto failure = document.get_object().get(object); failure != simdjson::SUCCESS) {
     if (failure == simdjson::INCORRECT_TYPE)
@@ -338,7 +181,7 @@ Result<FeatureRequest> FeatureRequestParser::open(std::string_view body, Dialect
       ASOF_TRY(read_feast_field(name, value, request));
     }
   }
-  if (!document.at_end()) return invalid("the body goes on after its JSON object");
+  if (!document.at_end()) return malformed(simdjson::TRAILING_CONTENT);
   if (has_entities && !others.empty())
     return invalid(fmt::format("unknown field '{}'", others[0]), others[0],
                    suggestion(others[0], fields.known));
@@ -348,8 +191,8 @@ Result<FeatureRequest> FeatureRequestParser::open(std::string_view body, Dialect
   return request;
 }
 
-Result<std::vector<std::string>> FeatureRequestParser::read_features(std::string_view raw) {
-  ASOF_TRY_ASSIGN(od::document document, state_->iterate(raw));
+Result<std::vector<std::string>> FeatureRequestParser::State::read_features(std::string_view raw) {
+  ASOF_TRY_ASSIGN(od::document document, iterate(raw));
   od::array array;
   ASOF_JSON(document.get_array().get(array));
   std::vector<std::string> references;
@@ -373,137 +216,45 @@ Result<std::vector<std::string>> FeatureRequestParser::read_features(std::string
   return references;
 }
 
-// The keys of one entity. Fields that `is_other` knows are passed over.
-template <typename Skip>
-Result<void> FeatureRequestParser::State::read_row(od::object& object, const Schema& columns,
-                                                   size_t entity, serve::Entities& out,
-                                                   const std::string& prefix,
-                                                   const Skip& is_other) {
-  size_t found = 0;
-  size_t expected = 0;
-  auto place = [&](std::string_view name) {
-    return prefix.empty() ? std::string(name) : fmt::format("{}[{}].{}", prefix, entity, name);
-  };
-  for (auto item : object) {
-    od::field field;
-    ASOF_JSON(std::move(item).get(field));
-    std::string_view name;
-    ASOF_JSON(field.unescaped_key().get(name));
-    od::value value = field.value();
-    auto column = find_column(columns, name, expected);
-    if (!column) {
-      if (!is_other(name)) return unknown_key(name, columns, place(name));
-      continue;
-    }
-    if (seen[*column] == entity + 1)
-      return invalid(fmt::format("key '{}' stands twice", name), place(name));
-    seen[*column] = entity + 1;
-    ASOF_TRY(read_cell(value, columns, entity, *column, out,
-                       [&] { return place(columns[*column].name); }));
-    ++found;
-    expected = *column + 1;
-  }
-  if (found == columns.size()) return {};
-  for (size_t c = 0; c < columns.size(); ++c)
-    if (seen[c] != entity + 1)
-      return missing_key(columns[c],
-                         prefix.empty() ? columns[c].name : fmt::format("{}[{}]", prefix, entity));
-  return {};
+Result<void> FeatureRequestParser::State::read_entities(std::string_view raw, const Schema& columns,
+                                                        size_t limit, serve::Entities& out,
+                                                        std::vector<size_t>* order) {
+  out.reset(columns, 0);
+  entities.start(columns);
+  ASOF_TRY_ASSIGN(od::document document, iterate(raw));
+  if (raw.starts_with('[')) return entities.read_rows(document, columns, limit, out);
+  return entities.read_columns(document, columns, limit, out, order);
 }
 
-Result<void> FeatureRequestParser::State::read_rows(od::document& document, const Schema& columns,
-                                                    size_t limit, serve::Entities& out) {
-  od::array array;
-  ASOF_JSON(document.get_array().get(array));
-  static const std::string kPrefix = "entities";
-  size_t count = 0;
-  for (auto item : array) {
-    od::value value;
-    ASOF_JSON(std::move(item).get(value));
-    if (count == limit) return too_many(limit);
-    od::object object;
-    if (auto failure = value.get_object().get(object); failure != simdjson::SUCCESS) {
-      if (failure != simdjson::INCORRECT_TYPE) return malformed(failure);
-      return wrong_type(value, "an object of join keys", fmt::format("entities[{}]", count));
-    }
-    out.grow(count + 1);
-    ASOF_TRY(
-        read_row(object, columns, count, out, kPrefix, [](std::string_view) { return false; }));
-    ++count;
-  }
-  return {};
-}
-
-Result<void> FeatureRequestParser::State::read_columns(od::document& document,
-                                                       const Schema& columns, size_t limit,
-                                                       serve::Entities& out,
-                                                       std::vector<size_t>* order) {
+Result<void> FeatureRequestParser::State::read_top_level(const Schema& columns,
+                                                         serve::Entities& out) {
+  out.reset(columns, 1);
+  entities.start(columns);
+  ASOF_TRY_ASSIGN(od::document document, iterate(body));
   od::object object;
   ASOF_JSON(document.get_object().get(object));
-  size_t found = 0;
-  // Without keys there is one thing to ask for.
-  if (columns.empty()) out.grow(1);
-  for (auto item : object) {
-    od::field field;
-    ASOF_JSON(std::move(item).get(field));
-    std::string_view name;
-    ASOF_JSON(field.unescaped_key().get(name));
-    od::value value = field.value();
-    auto column = find_column(columns, name, found);
-    if (!column) return unknown_key(name, columns, fmt::format("entities.{}", name));
-    const std::string& key = columns[*column].name;
-    if (seen[*column] != 0)
-      return invalid(fmt::format("key '{}' stands twice", key), fmt::format("entities.{}", key));
-    seen[*column] = 1;
-    if (order != nullptr) order->push_back(*column);
-    od::array array;
-    if (auto failure = value.get_array().get(array); failure != simdjson::SUCCESS) {
-      if (failure != simdjson::INCORRECT_TYPE) return malformed(failure);
-      return wrong_type(value, "an array of values, one an entity",
-                        fmt::format("entities.{}", key));
-    }
-    size_t entity = 0;
-    for (auto element : array) {
-      od::value cell;
-      ASOF_JSON(std::move(element).get(cell));
-      if (entity == limit) return too_many(limit);
-      if (entity == out.size() && found == 0) out.grow(entity + 1);
-      if (entity < out.size())
-        ASOF_TRY(read_cell(cell, columns, entity, *column, out,
-                           [&] { return fmt::format("entities.{}[{}]", key, entity); }));
-      ++entity;
-    }
-    if (entity != out.size())
-      return invalid(
-          fmt::format("'{}' has {} values, the keys before it {}", key, entity, out.size()),
-          fmt::format("entities.{}", key), "all columns need one value an entity");
-    ++found;
-  }
-  for (size_t c = 0; c < columns.size(); ++c)
-    if (seen[c] == 0) return missing_key(columns[c], "entities");
-  return {};
+  return entities.read_row(object, columns, 0, out, {}, [](std::string_view name) {
+    return is_known(fields_of(Dialect::kFeast), name);
+  });
+}
+
+Result<FeatureRequest> FeatureRequestParser::open(std::string_view body, Dialect dialect) {
+  state_->body = body;
+  return state_->in_our_words(state_->open(dialect));
+}
+
+Result<std::vector<std::string>> FeatureRequestParser::read_features(std::string_view raw) {
+  return state_->in_our_words(state_->read_features(raw));
 }
 
 Result<void> FeatureRequestParser::read_entities(std::string_view raw, const Schema& columns,
                                                  size_t limit, serve::Entities& out,
                                                  std::vector<size_t>* order) {
-  out.reset(columns, 0);
-  state_->seen.assign(columns.size(), 0);
-  ASOF_TRY_ASSIGN(od::document document, state_->iterate(raw));
-  if (raw.starts_with('[')) return state_->read_rows(document, columns, limit, out);
-  return state_->read_columns(document, columns, limit, out, order);
+  return state_->in_our_words(state_->read_entities(raw, columns, limit, out, order));
 }
 
-Result<void> FeatureRequestParser::read_top_level(std::string_view body, const Schema& columns,
-                                                  serve::Entities& out) {
-  out.reset(columns, 1);
-  state_->seen.assign(columns.size(), 0);
-  ASOF_TRY_ASSIGN(od::document document, state_->iterate(body));
-  od::object object;
-  ASOF_JSON(document.get_object().get(object));
-  const BodyFields& fields = fields_of(Dialect::kFeast);
-  return state_->read_row(object, columns, 0, out, {},
-                          [&](std::string_view name) { return is_known(fields, name); });
+Result<void> FeatureRequestParser::read_top_level(const Schema& columns, serve::Entities& out) {
+  return state_->in_our_words(state_->read_top_level(columns, out));
 }
 
 Result<void> read_query_entity(const std::vector<QueryParameter>& query, const Schema& columns,

@@ -36,19 +36,20 @@ class FeatureRequestParser {
   FeatureRequestParser();
   ~FeatureRequestParser();
 
-  // The views in the answer are into `body`. Errors: kInvalid, with the field.
+  // Begins with a request; what follows is about this body. The views in the answer are into it. Errors of all: kInvalid, with
+  // the field, or for what is no JSON with the place.
   Result<FeatureRequest> open(std::string_view body, Dialect dialect);
 
   // The references of `features`.
   Result<std::vector<std::string>> read_features(std::string_view raw);
 
   // Rows ([{"user_id": …}, …]) or columns ({"user_id": […]}). `order` receives which of `columns` the request brought first,
-  // second, …; columns that a plan does not ask for are unknown. Errors: kInvalid, kOutOfRange beyond `limit`.
+  // second, …; columns that a plan does not ask for are unknown. Errors: kOutOfRange beyond `limit`, too.
   Result<void> read_entities(std::string_view raw, const Schema& columns, size_t limit,
                              serve::Entities& out, std::vector<size_t>* order);
 
-  // The one entity whose keys stand at the top level of a body in Feast's dialect.
-  Result<void> read_top_level(std::string_view body, const Schema& columns, serve::Entities& out);
+  // The one entity whose keys stand at the top level of the body, in Feast's dialect.
+  Result<void> read_top_level(const Schema& columns, serve::Entities& out);
 
  private:
   struct State;

@@ -82,13 +82,10 @@ Result<serve::JsonStyle> LoopHandler::read_style(bool keys_in_query) {
       if (parameter.name == "nan") nan = parameter.value;
     }
   }
-  if (!status.empty() && status != "true" && status != "false")
-    return error(ErrorCode::kInvalid, fmt::format("'status' is '{}', wanted true or false", status),
-                 "status");
+  ASOF_TRY_ASSIGN(style.status, parse_flag("status", status));
   if (!nan.empty() && nan != "null" && nan != "string")
     return error(ErrorCode::kInvalid, fmt::format("'nan' is '{}', wanted null or string", nan),
                  "nan");
-  style.status = status == "true";
   style.nan_as_string = nan == "string";
   return style;
 }
@@ -109,7 +106,10 @@ Result<std::shared_ptr<const serve::ReadPlan>> LoopHandler::plan_of_references(
   return plans_.find_or_make(
       key, [&](const model::Definitions& definitions) -> Result<plan::Selection> {
         ASOF_TRY_ASSIGN(std::vector<std::string> references, parser_.read_features(raw));
-        return plan::select_features(definitions, references, naming, {});
+        ASOF_TRY_ASSIGN(plan::Selection selection,
+                        plan::select_features(definitions, references, naming, {}));
+        ASOF_TRY(serve::check_online(selection));
+        return selection;
       });
 }
 
@@ -158,7 +158,7 @@ Result<void> LoopHandler::start_feast(const HttpRequest& request, FeatureRead& r
   const Schema& keys = read.plan->request_keys;
   if (body.entities.empty()) {
     read.form = Form::kOne;
-    return parser_.read_top_level(request.body, keys, read.entities);
+    return parser_.read_top_level(keys, read.entities);
   }
   read.form = Form::kFeast;
   return parser_.read_entities(body.entities, keys, backend_.config().limits.entities,

@@ -29,8 +29,6 @@ struct HttpRequest {
   std::string_view authorization;
   std::string_view content_type;
   int version = 11;  // 10 or 11
-  // Where admit() sees it, the body has not arrived.
-  bool has_body = false;
 };
 
 // What is wrong with a request as HTTP, found before it could mean anything.
@@ -53,7 +51,6 @@ class Exchange {
   // Forgets what was written of this answer.
   void rewind();
   void end();
-  bool is_ended() const { return ended_; }
   // The connection closes after this answer.
   void close_afterwards() { keep_alive_ = false; }
   // Materialize routes take as long as they take.

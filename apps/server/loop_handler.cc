@@ -128,7 +128,8 @@ const RouteInfo* LoopHandler::check(const HttpRequest& request, Exchange& exchan
     return refuse(400, "invalid", parsed.error());
   auto matched = match_route(target_.segments());
   if (matched) asked.route = matched->info->route;
-  if (has_token && asked.route != Route::kLive && !is_authorized(request.authorization))
+  bool is_open = asked.route == Route::kLive || asked.route == Route::kDocs;
+  if (has_token && !is_open && !is_authorized(request.authorization))
     return refuse(401, "unauthenticated",
                   error(ErrorCode::kUnauthenticated,
                         request.authorization.empty() ? "the request has no token"
@@ -179,6 +180,9 @@ void LoopHandler::dispatch(const HttpRequest& request, Exchange& exchange, const
         error(ErrorCode::kUnsupported, fmt::format("this server does not take {}", what), "url",
               "write rows to the files of the view's source and POST /materialize-incremental"));
   };
+  if (!takes_parameters(asked.route))
+    if (auto options = read_options({}); !options)
+      return answer_error(exchange, asked, options.error());
   switch (asked.route) {
     case Route::kServiceFeatures: return handle_service(request, exchange, asked);
     case Route::kFeatures: return handle_features(request, exchange, asked);
@@ -303,20 +307,7 @@ Result<void> LoopHandler::read_options(const Options& options) const {
   return {};
 }
 
-namespace {
-
-Result<bool> parse_flag(std::string_view name, std::string_view text) {
-  if (text.empty() || text == "false" || text == "0") return false;
-  if (text == "true" || text == "1") return true;
-  return error(ErrorCode::kInvalid, fmt::format("'{}' is '{}', wanted true or false", name, text),
-               std::string(name));
-}
-
-}  // namespace
-
 void LoopHandler::handle_registry(Exchange& exchange, const Asked& asked) {
-  if (auto options = read_options({}); !options)
-    return answer_error(exchange, asked, options.error());
   std::string kind(matched_.name), name(matched_.second);
   answer_later(exchange, asked, [this, kind, name]() -> Result<WorkerAnswer> {
     auto snapshot = backend_.snapshot();

@@ -62,6 +62,9 @@ class LoopHandler final : public Handler {
   void handle_features(const HttpRequest& request, Exchange& exchange, const Asked& asked);
   void handle_feast(const HttpRequest& request, Exchange& exchange, const Asked& asked);
   void handle_materialize(const HttpRequest& request, Exchange& exchange, const Asked& asked);
+  void accept_materialize(Exchange& exchange, const Asked& asked,
+                          const materialize::MaterializeSpec& spec,
+                          const std::vector<std::string>& views);
   void handle_registry(Exchange& exchange, const Asked& asked);
   void handle_runs(Exchange& exchange, const Asked& asked);
   void handle_status(Exchange& exchange, const Asked& asked);

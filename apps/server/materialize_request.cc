@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "apps/server/json_mistake.h"
 #include "asof/base/nearest.h"
 
 namespace asof::server {
@@ -90,7 +91,7 @@ Result<materialize::MaterializeSpec> parse_materialize_request(std::string_view 
     return error(ErrorCode::kInvalid,
                  fmt::format("the body is nested more than {} deep", kMaxDepth));
   json body = json::parse(text, nullptr, false);
-  if (body.is_discarded()) return error(ErrorCode::kInvalid, "the body is not JSON");
+  if (body.is_discarded()) return describe_bad_json(text, "it holds text that is no UTF-8");
   if (!body.is_object())
     return error(ErrorCode::kInvalid, "the body is no JSON object", {},
                  R"(send {"end_ts": "2026-05-08T00:00:00Z"})");

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <vector>
 
 #include "apps/server/routes.h"
 #include "asof/serve/read_plan.h"
@@ -46,12 +47,6 @@ json answer_of(const json& schema, const std::string& description) {
              {{"description", "The registry's revision that was served."},
               {"schema", {{"type", "integer"}}}}}}},
           {"content", {{"application/json", {{"schema", schema}}}}}};
-}
-
-json errors(std::initializer_list<const char*> statuses) {
-  json out = json::object();
-  for (const char* status : statuses) out[status] = {{"$ref", "#/components/responses/Error"}};
-  return out;
 }
 
 json option(const char* name, const char* description, json schema) {
@@ -103,7 +98,7 @@ class Document {
  public:
   Document(std::shared_ptr<const plan::Snapshot> snapshot, const std::string& version,
            bool with_token)
-      : snapshot_(std::move(snapshot)) {
+      : snapshot_(std::move(snapshot)), with_token_(with_token) {
     out_ = {{"openapi", "3.1.0"},
             {"info",
              {{"title", snapshot_->project + " features"},
@@ -112,7 +107,7 @@ class Document {
                                   ". The version is the registry's revision."}}},
             {"paths", json::object()}};
     if (with_token) out_["security"] = json::array({{{"bearer", json::array()}}});
-    add_shared_schemas(with_token);
+    add_shared_schemas();
   }
 
   std::string build() {
@@ -124,7 +119,7 @@ class Document {
   }
 
  private:
-  void add_shared_schemas(bool with_token) {
+  void add_shared_schemas() {
     json error = object_of({{"code", {{"type", "string"}}},
                             {"message", {{"type", "string"}}},
                             {"field", {{"type", "string"}}},
@@ -142,8 +137,22 @@ class Document {
         {"Statuses", {{"type", "object"}, {"additionalProperties", schema_ref("Status")}}}};
     out_["components"]["responses"]["Error"] = answer_of(
         schema_ref("Error"), "What was met, what was wanted, where, and what to do next.");
-    if (with_token)
+    if (with_token_)
       out_["components"]["securitySchemes"]["bearer"] = {{"type", "http"}, {"scheme", "bearer"}};
+  }
+
+  static json errors(const std::vector<const char*>& statuses) {
+    json out = json::object();
+    for (const char* status : statuses) out[status] = {{"$ref", "#/components/responses/Error"}};
+    return out;
+  }
+
+  // What an operation answers beside its results; where a token is configured, all but two want it.
+  void add_errors(Route route, json& operation, std::vector<const char*> statuses) const {
+    const bool is_open = route == Route::kLive || route == Route::kDocs;
+    if (with_token_ && !is_open) statuses.push_back("401");
+    if (with_token_ && is_open) operation["security"] = json::array();
+    operation["responses"].update(errors(statuses));
   }
 
   json& schemas() { return out_["components"]["schemas"]; }
@@ -199,8 +208,8 @@ class Document {
         {"responses",
          {{"200", answer_of(object_of({{"rows", array_of(schema_ref(id + "_row"))}}, {"rows"}),
                             "A row for each entity, in order.")}}}};
-    get["responses"].update(errors({"400", "404", "503"}));
-    post["responses"].update(errors({"400", "404", "413", "415", "503"}));
+    add_errors(Route::kServiceFeatures, get, {"400", "404", "503"});
+    add_errors(Route::kServiceFeatures, post, {"400", "404", "413", "415", "503"});
     out_["paths"]["/v1/services/" + escape_path(service.name) + "/features"] = {
         {"get", std::move(get)}, {"post", std::move(post)}};
   }
@@ -214,7 +223,7 @@ class Document {
 
   void add_operation(const char* method, Route route, json operation,
                      std::initializer_list<const char*> statuses) {
-    operation["responses"].update(errors(statuses));
+    add_errors(route, operation, statuses);
     out_["paths"][std::string(pattern_of(route))][method] = std::move(operation);
   }
 
@@ -233,7 +242,7 @@ class Document {
          {"requestBody", body_of(object_of({{"features", references}, {"entities", entities}},
                                            {"features", "entities"}))},
          {"responses", {{"200", answer_of(rows, "A row for each entity, in order.")}}}},
-        {"400", "404", "413", "415", "503"});
+        {"400", "404", "413", "415", "422", "503"});
     json feast{{"type", "object"},
                {"properties",
                 {{"features", references},
@@ -249,7 +258,7 @@ class Document {
          {"requestBody", body_of(feast)},
          {"responses",
           {{"200", answer_of(any_object(), "metadata and results, or one entity's features.")}}}},
-        {"400", "404", "413", "415", "503"});
+        {"400", "404", "413", "415", "422", "503"});
     json time{{"type", "string"}, {"format", "date-time"}};
     json views{{"type", {"array", "null"}}, {"items", {{"type", "string"}}}};
     json async =
@@ -270,7 +279,7 @@ class Document {
                    {"properties", {{"start_ts", time}, {"end_ts", time}, {"feature_views", views}}},
                    {"required", {"start_ts", "end_ts"}}})},
          {"responses", done}},
-        {"400", "404", "409", "415", "503"});
+        {"400", "404", "409", "413", "415", "422", "429", "503"});
     add_operation(
         "post", Route::kMaterializeIncremental,
         {{"operationId", "materialize_incremental"},
@@ -280,7 +289,7 @@ class Document {
          {"requestBody", body_of({{"type", "object"},
                                   {"properties", {{"end_ts", time}, {"feature_views", views}}}})},
          {"responses", done}},
-        {"400", "404", "409", "415", "503"});
+        {"400", "404", "409", "413", "415", "422", "429", "503"});
   }
 
   void add_read(Route route, const char* id, const char* summary, json parameters,
@@ -306,30 +315,31 @@ class Document {
     json name{
         {"name", "name"}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}};
     add_read(Route::kRegistryKind, "list_objects", "The registry's objects of one kind",
-             json::array({kind}), document, {"404"});
+             json::array({kind}), document, {"400", "404", "429"});
     add_read(Route::kRegistryObject, "get_object", "One object, with its lineage",
-             json::array({kind, name}), document, {"404"});
+             json::array({kind, name}), document, {"400", "404", "429"});
     add_read(
         Route::kRuns, "list_runs", "Materialization runs, newest first",
         json::array({option("view", "Of this view only.", {{"type", "string"}}),
                      option("limit", "At most so many; 50 by default.", {{"type", "integer"}})}),
-        document, {"400", "404"});
+        document, {"400", "404", "429", "503"});
     add_read(
         Route::kStatus, "get_status", "Freshness of each view",
         json::array({option("max_age", "Replaces each view's own threshold.", {{"type", "string"}}),
                      option("coverage", "true counts keys with values, which scans the store.",
                             {{"type", "boolean"}})}),
-        document, {"400", "503"});
-    add_read(Route::kHealth, "get_health", "Empty, 200 or 503", {}, document, {"503"});
-    add_read(Route::kLive, "get_livez", "The process runs", {}, document, {});
+        document, {"400", "404", "429", "503"});
+    add_read(Route::kHealth, "get_health", "Empty, 200 or 503", {}, document, {"400", "503"});
+    add_read(Route::kLive, "get_livez", "The process runs", {}, document, {"400"});
     add_read(Route::kReady, "get_readyz", "Whether it serves, dependency by dependency", {},
-             document, {"503"});
-    add_read(Route::kMetrics, "get_metrics", "Prometheus metrics", {}, text, {});
-    add_read(Route::kOpenApi, "get_openapi", "This document", {}, document, {});
-    add_read(Route::kDocs, "get_docs", "A page to try the operations", {}, page, {});
+             document, {"400", "503"});
+    add_read(Route::kMetrics, "get_metrics", "Prometheus metrics", {}, text, {"400", "429"});
+    add_read(Route::kOpenApi, "get_openapi", "This document", {}, document, {"400", "429"});
+    add_read(Route::kDocs, "get_docs", "A page to try the operations", {}, page, {"400"});
   }
 
   std::shared_ptr<const plan::Snapshot> snapshot_;
+  const bool with_token_;
   json out_;
   std::set<std::string> taken_;
 };

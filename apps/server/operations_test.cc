@@ -1,8 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <future>
-#include <mutex>
 #include <set>
 
 #include "apps/server/testing/running_server.h"
@@ -18,34 +15,6 @@ std::string code_of(const Answer& answer) {
   json body = json::parse(answer.body, nullptr, false);
   return body.is_object() && body.contains("error") ? body["error"].value("code", "") : "";
 }
-
-// A run that ends when the test says so.
-class Gate {
- public:
-  void open() {
-    {
-      std::lock_guard lock(mutex_);
-      open_ = true;
-    }
-    changed_.notify_all();
-  }
-  void pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return open_; });
-  }
-  void wait_for_one() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ > 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-  int waiting_ = 0;
-};
 
 class OperationsTest : public testing::RunningServer {};
 
@@ -140,124 +109,13 @@ TEST_F(OperationsTest, ShowsStatusAsItIsAsked) {
   EXPECT_EQ(asked.max_age, Duration{7'200'000'000});
   EXPECT_TRUE(asked.coverage);
   EXPECT_EQ(get("/v1/status?max_age=soon").status, 400);
+  EXPECT_EQ(get("/v1/status?coverage=1").status, 400);
 }
 
 TEST_F(OperationsTest, SaysWhereAPartIsNotThere) {
   start();
   EXPECT_EQ(code_of(get("/v1/status")), "not_found");
   EXPECT_EQ(code_of(post("/materialize", "{}")), "not_found");
-}
-
-// Materialization.
-
-TEST_F(OperationsTest, MaterializesARangeAndAnswersAtItsEnd) {
-  Parts p = parts();
-  materialize::MaterializeSpec asked;
-  p.materialize = [&](const materialize::MaterializeSpec& spec) -> Result<std::vector<store::Run>> {
-    asked = spec;
-    store::Run run;
-    run.id = 7;
-    run.view = "user_segment";
-    run.state = store::RunState::kSucceeded;
-    return std::vector<store::Run>{run};
-  };
-  auto running = start_with(p);
-  Answer answer = post(
-      "/materialize",
-      R"({"start_ts":"2026-05-01T00:00:00","end_ts":"2026-05-02T00:00:00Z","feature_views":["user_segment"],
-                                           "disable_event_timestamp":false,"full_feature_names":false,"version":null})");
-  ASSERT_EQ(answer.status, 200) << answer.body;
-  EXPECT_EQ(json::parse(answer.body)["runs"][0]["id"], 7);
-  EXPECT_EQ(asked.views, std::vector<std::string>{"user_segment"});
-  EXPECT_EQ(asked.from, serve::testing::at("2026-05-01T00:00:00Z"));
-  EXPECT_EQ(asked.to, serve::testing::at("2026-05-02T00:00:00Z"));
-  EXPECT_EQ(
-      post("/materialize-incremental", R"({"end_ts":"2026-05-08T00:00:00Z","feature_views":null})")
-          .status,
-      200);
-  EXPECT_EQ(asked.from, std::nullopt);
-  EXPECT_EQ(asked.to, std::nullopt);  // up to now is what it does by itself
-  EXPECT_EQ(post("/materialize-incremental", R"({"end_ts":"2026-05-03T00:00:00Z"})").status, 200);
-  EXPECT_EQ(asked.to, serve::testing::at("2026-05-03T00:00:00Z"));
-}
-
-TEST_F(OperationsTest, RunsOneMaterializationAtATime) {
-  Gate gate;
-  Parts p = parts();
-  p.materialize = [&](const materialize::MaterializeSpec&) -> Result<std::vector<store::Run>> {
-    gate.pass();
-    return std::vector<store::Run>{};
-  };
-  config_.limits.answer_ms = 100;  // which does not count here
-  auto running = start_with(p);
-  Client first(server_->port());
-  first.send(
-      Client::text("POST", "/materialize-incremental", "Content-Type: application/json\r\n", "{}"));
-  gate.wait_for_one();
-  Answer second = post("/materialize-incremental?async=true&force=true", "{}");
-  EXPECT_EQ(second.status, 409);
-  EXPECT_EQ(code_of(second), "conflict");
-  EXPECT_EQ(get("/v1/services/recommender/features?user_id=8a2f").status, 200);
-  gate.open();
-  EXPECT_EQ(first.receive().status, 200);
-}
-
-TEST_F(OperationsTest, AcceptsAsyncRuns) {
-  Gate gate;
-  Parts p = parts();
-  p.materialize = [&](const materialize::MaterializeSpec&) -> Result<std::vector<store::Run>> {
-    gate.pass();
-    return std::vector<store::Run>{};
-  };
-  auto running = start_with(p);
-  Answer answer = post("/materialize-incremental?async=true", R"({"feature_views":["weather"]})");
-  EXPECT_EQ(answer.status, 202);
-  EXPECT_EQ(answer.body, R"({"status":"accepted","feature_views":["weather"]})");
-  gate.open();
-}
-
-TEST_F(OperationsTest, TellsWhichViewsFailed) {
-  Parts p = parts();
-  p.materialize = [&](const materialize::MaterializeSpec&) -> Result<std::vector<store::Run>> {
-    store::Run run;
-    run.view = "weather";
-    run.state = store::RunState::kFailed;
-    run.error = "no such file";
-    return std::vector<store::Run>{run};
-  };
-  auto running = start_with(p);
-  Answer answer = post("/materialize-incremental", "{}");
-  EXPECT_EQ(answer.status, 503);
-  EXPECT_EQ(json::parse(answer.body)["error"]["details"][0]["message"], "no such file");
-}
-
-TEST_F(OperationsTest, RefusesMaterializeRequestsThatMakeNoSense) {
-  Parts p = parts();
-  p.materialize = [&](const materialize::MaterializeSpec&) -> Result<std::vector<store::Run>> {
-    return std::vector<store::Run>{};
-  };
-  auto running = start_with(p);
-  const std::string range = R"("start_ts":"2026-05-01T00:00:00Z","end_ts":"2026-05-02T00:00:00Z")";
-  for (auto [body, status] : std::vector<std::pair<std::string, int>>{
-           {"", 400},
-           {"[]", 400},
-           {"{", 400},
-           {"{}", 400},
-           {R"({"start_ts":"2026-05-01T00:00:00Z"})", 400},
-           {R"({"start_ts":1,"end_ts":2})", 400},
-           {R"({"start_ts":"soon","end_ts":"2026-05-02T00:00:00Z"})", 400},
-           {R"({"start_ts":"2026-05-03T00:00:00Z","end_ts":"2026-05-02T00:00:00Z"})", 400},
-           {"{" + range + R"(,"views":[]})", 400},
-           {"{" + range + R"(,"feature_views":"x"})", 400},
-           {"{" + range + R"(,"feature_views":[1]})", 400},
-           {"{" + range + R"(,"feature_views":["wether"]})", 404},
-           {"{" + range + R"(,"disable_event_timestamp":true})", 422},
-           {"{" + range + R"(,"version":3})", 422},
-           {std::string(50'000, '['), 400},
-           {"{" + range + "}", 200}})
-    EXPECT_EQ(post("/materialize", body).status, status) << body.substr(0, 200);
-  EXPECT_EQ(post("/materialize?async=1", "{" + range + "}").status, 400);
-  EXPECT_EQ(post("/materialize?x=1", "{" + range + "}").status, 400);
 }
 
 // OpenAPI and the page.
@@ -321,6 +179,25 @@ TEST_F(OperationsTest, DescribesEveryServiceInOpenApi) {
   EXPECT_EQ(schemas["deal_key"]["required"], json({"buyer_id", "seller_id"}));
 }
 
+TEST_F(OperationsTest, DeclaresWhatEachRouteRefuses) {
+  config_.token = "secret";
+  start();
+  const json paths = json::parse(Client(server_->port())
+                                     .get("/openapi.json", "Authorization: Bearer secret\r\n")
+                                     .body)["paths"];
+  for (const auto& [path, methods] : paths.items())
+    for (const auto& [method, operation] : methods.items()) {
+      const bool is_open = path == "/livez" || path == "/docs";
+      EXPECT_EQ(operation["responses"].contains("401"), !is_open) << path;
+      EXPECT_EQ(operation.contains("security"), is_open) << path;
+      EXPECT_TRUE(operation["responses"].contains("400")) << path;
+    }
+  for (const char* path :
+       {"/v1/features", "/get-online-features", "/materialize", "/materialize-incremental"})
+    EXPECT_TRUE(paths[path]["post"]["responses"].contains("422")) << path;
+  EXPECT_TRUE(paths["/materialize"]["post"]["responses"].contains("409"));
+}
+
 TEST_F(OperationsTest, DescribesTheRevisionThatIsServed) {
   start();
   ASSERT_EQ(json::parse(get("/openapi.json").body)["info"]["version"], "1");
@@ -345,115 +222,6 @@ TEST_F(OperationsTest, ServesAPageWithoutOutsideAssets) {
   for (const char* outside : {"http://", "https://", "src=", "@import", "url("})
     EXPECT_EQ(page.body.find(outside), std::string::npos) << outside;
   EXPECT_NE(page.body.find("/openapi.json"), std::string::npos);
-}
-
-// Health.
-
-TEST_F(OperationsTest, IsReadyWithDetails) {
-  start();
-  EXPECT_EQ(get("/livez").status, 200);
-  Answer health = get("/health");
-  EXPECT_EQ(health.status, 200);
-  EXPECT_EQ(health.body, "");
-  Answer answer = get("/readyz");
-  EXPECT_EQ(answer.status, 200);
-  json ready = json::parse(answer.body);
-  EXPECT_EQ(ready["ready"], true);
-  EXPECT_EQ(ready["registry"]["revision"], 1);
-  EXPECT_EQ(ready["views"]["user_segment"], json({{"ok", true}, {"loaded", true}}));
-  EXPECT_EQ(ready["views"]["never_loaded"]["loaded"], false);
-}
-
-TEST_F(OperationsTest, RefusesReadsOfViewsThatTheStoreLost) {
-  std::mutex mutex;
-  std::map<std::string, std::string> lost;
-  Parts p = parts();
-  p.check_marker = [&](const plan::Snapshot&) -> Result<std::map<std::string, std::string>> {
-    std::lock_guard lock(mutex);
-    return lost;
-  };
-  auto running = start_with(p);
-  const std::string concerned = "/v1/services/recommender/features?user_id=8a2f";
-  EXPECT_EQ(get(concerned).status, 200);
-  {
-    std::lock_guard lock(mutex);
-    lost["last_watch"] = "the store has no marker of run 1";
-  }
-  Answer answer = poll(concerned, [](const Answer& a) { return a.status == 503; });
-  EXPECT_EQ(code_of(answer), "unavailable");
-  EXPECT_NE(answer.body.find("the store has no marker of run 1"), std::string::npos);
-  EXPECT_EQ(get("/v1/services/global/features").status, 200);  // not concerned
-  Answer ready = get("/readyz");
-  EXPECT_EQ(ready.status, 503);
-  EXPECT_EQ(json::parse(ready.body)["views"]["last_watch"]["why"],
-            "the store has no marker of run 1");
-  EXPECT_EQ(get("/health").status, 503);
-  {
-    std::lock_guard lock(mutex);
-    lost.clear();
-  }
-  EXPECT_EQ(poll(concerned, [](const Answer& a) { return a.status == 200; }).status, 200);
-}
-
-TEST_F(OperationsTest, KnowsOfLossesBeforeItsFirstAnswer) {
-  Parts p = parts();
-  p.check_marker = [&](const plan::Snapshot&) -> Result<std::map<std::string, std::string>> {
-    return std::map<std::string, std::string>{{"user_segment", "the store is another project's"}};
-  };
-  config_.check_ms = 3'600'000;
-  auto running = start_with(p);
-  EXPECT_EQ(get("/v1/services/recommender/features?user_id=8a2f").status, 503);
-}
-
-TEST_F(OperationsTest, IsNotReadyWhileTheStoreIsAway) {
-  Parts p = parts();
-  p.check_marker = [&](const plan::Snapshot&) -> Result<std::map<std::string, std::string>> {
-    return error(ErrorCode::kUnavailable, "127.0.0.1:6379 does not answer");
-  };
-  auto running = start_with(p);
-  Answer ready = get("/readyz");
-  EXPECT_EQ(ready.status, 503);
-  EXPECT_EQ(json::parse(ready.body)["online_store"]["why"], "127.0.0.1:6379 does not answer");
-}
-
-TEST_F(OperationsTest, WaitsForItsInitialLoad) {
-  Gate gate;
-  Parts p = parts();
-  p.initial_load = [&]() -> Result<void> {
-    gate.pass();
-    project_.load("never_loaded",
-                  {{{Value("8a2f")}, serve::testing::at("2026-05-07T00:00:00Z"), {Value(0.5)}}});
-    return {};
-  };
-  auto running = start_with(p);
-  gate.wait_for_one();
-  EXPECT_EQ(get("/readyz").status, 503);
-  EXPECT_EQ(code_of(get("/v1/services/mixed/features?user_id=8a2f")), "unavailable");
-  EXPECT_EQ(get("/livez").status, 200);
-  gate.open();
-  // Ready means that what was loaded is seen.
-  EXPECT_EQ(poll("/readyz", [](const Answer& a) { return a.status == 200; }).status, 200);
-  Answer answer = poll("/v1/services/mixed/features?user_id=8a2f",
-                       [](const Answer& a) { return a.status != 503; });
-  EXPECT_EQ(json::parse(answer.body)["features"]["score"], 0.5);
-}
-
-TEST_F(OperationsTest, SaysWhyItsInitialLoadFailed) {
-  Parts p = parts();
-  p.initial_load = [&]() -> Result<void> {
-    return error(ErrorCode::kNotFound, "data/users.parquet is not there");
-  };
-  auto running = start_with(p);
-  Answer answer = poll(
-      "/readyz", [](const Answer& a) { return a.body.find("users.parquet") != std::string::npos; });
-  EXPECT_EQ(answer.status, 503);
-  // Loops are told after the fact: a read may still say that the load goes on, and never answers.
-  const std::string route = "/v1/services/mixed/features?user_id=8a2f";
-  answer = poll(route, [](const Answer& a) {
-    EXPECT_EQ(a.status, 503);
-    return a.body.find("data/users.parquet is not there") != std::string::npos;
-  });
-  EXPECT_NE(answer.body.find("data/users.parquet is not there"), std::string::npos);
 }
 
 // Changes of the registry.
@@ -505,13 +273,18 @@ TEST_F(OperationsTest, ShowsTheLastRunOfEachView) {
   run.id = 1;
   run.view = "weather";
   run.state = store::RunState::kFailed;
-  store::RecordWrite failed = store::to_record(run);
-  ASSERT_TRUE(project_.catalog.write_records("streaming", {&failed, 1}).has_value());
-  run.id = 2;
+  auto write = [&](int64_t before) {
+    const std::vector<store::RecordWrite> records = {store::to_record(run),
+                                                     store::last_run_record(run, before)};
+    ASSERT_TRUE(project_.catalog.write_records("streaming", records).has_value());
+  };
+  write(0);
   run.view = "user_segment";
   run.state = store::RunState::kSucceeded;
-  store::RecordWrite succeeded = store::to_record(run);
-  ASSERT_TRUE(project_.catalog.write_records("streaming", {&succeeded, 1}).has_value());
+  // A view that runs often does not push out one that runs rarely.
+  for (run.id = 2; run.id < 1'500; ++run.id) write(run.id - 1);
+  run.state = store::RunState::kRunning;  // it has not ended: the one before it counts
+  write(run.id - 1);
   start();
   std::string text = get("/metrics").body;
   EXPECT_NE(text.find(R"(asof_view_last_run_success{view="weather"} 0)"), std::string::npos)

@@ -12,23 +12,23 @@ namespace {
 constexpr std::string_view kRead = "GET, HEAD";
 
 constexpr std::array<RouteInfo, kRoutes - 1> kTable = {{
-    {Route::kServiceFeatures, "/v1/services/{service}/features", "GET, HEAD, POST", true},
-    {Route::kFeatures, "/v1/features", "POST", true},
-    {Route::kFeastFeatures, "/get-online-features", "POST", true},
-    {Route::kMaterialize, "/materialize", "POST", true},
-    {Route::kMaterializeIncremental, "/materialize-incremental", "POST", true},
-    {Route::kPush, "/push", "POST", true},
-    {Route::kWriteToOnlineStore, "/write-to-online-store", "POST", true},
-    {Route::kRegistryKind, "/v1/registry/{kind}", kRead, false},
-    {Route::kRegistryObject, "/v1/registry/{kind}/{name}", kRead, false},
-    {Route::kRuns, "/v1/runs", kRead, false},
-    {Route::kStatus, "/v1/status", kRead, false},
-    {Route::kOpenApi, "/openapi.json", kRead, false},
-    {Route::kDocs, "/docs", kRead, false},
-    {Route::kHealth, "/health", kRead, false},
-    {Route::kLive, "/livez", kRead, false},
-    {Route::kReady, "/readyz", kRead, false},
-    {Route::kMetrics, "/metrics", kRead, false},
+    {Route::kServiceFeatures, "/v1/services/{service}/features", "GET, HEAD, POST"},
+    {Route::kFeatures, "/v1/features", "POST"},
+    {Route::kFeastFeatures, "/get-online-features", "POST"},
+    {Route::kMaterialize, "/materialize", "POST"},
+    {Route::kMaterializeIncremental, "/materialize-incremental", "POST"},
+    {Route::kPush, "/push", "POST"},
+    {Route::kWriteToOnlineStore, "/write-to-online-store", "POST"},
+    {Route::kRegistryKind, "/v1/registry/{kind}", kRead},
+    {Route::kRegistryObject, "/v1/registry/{kind}/{name}", kRead},
+    {Route::kRuns, "/v1/runs", kRead},
+    {Route::kStatus, "/v1/status", kRead},
+    {Route::kOpenApi, "/openapi.json", kRead},
+    {Route::kDocs, "/docs", kRead},
+    {Route::kHealth, "/health", kRead},
+    {Route::kLive, "/livez", kRead},
+    {Route::kReady, "/readyz", kRead},
+    {Route::kMetrics, "/metrics", kRead},
 }};
 
 // Whether the segments have the pattern's shape; fills in what stands for its braces.
@@ -69,6 +69,30 @@ std::optional<Matched> match_route(const std::vector<std::string_view>& segments
     return matched;
   }
   return std::nullopt;
+}
+
+bool takes_parameters(Route route) {
+  switch (route) {
+    case Route::kServiceFeatures:
+    case Route::kFeatures:
+    case Route::kFeastFeatures:
+    case Route::kMaterialize:
+    case Route::kMaterializeIncremental:
+    case Route::kRuns:
+    case Route::kStatus: return true;
+    case Route::kPush:
+    case Route::kWriteToOnlineStore:
+    case Route::kRegistryKind:
+    case Route::kRegistryObject:
+    case Route::kOpenApi:
+    case Route::kDocs:
+    case Route::kHealth:
+    case Route::kLive:
+    case Route::kReady:
+    case Route::kMetrics:
+    case Route::kNone: return false;
+  }
+  return false;
 }
 
 bool allows(const RouteInfo& info, std::string_view method) {

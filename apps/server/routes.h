@@ -36,7 +36,6 @@ struct RouteInfo {
   Route route;
   std::string_view pattern;  // "/v1/services/{service}/features"
   std::string_view allow;    // "GET, HEAD, POST"
-  bool takes_body;           // a POST with an application/json body
 };
 
 std::span<const RouteInfo> all_routes();
@@ -49,6 +48,9 @@ struct Matched {
   std::string_view second;
 };
 std::optional<Matched> match_route(const std::vector<std::string_view>& segments);
+
+// Whether anything may stand behind its path's question mark.
+bool takes_parameters(Route route);
 
 bool allows(const RouteInfo& info, std::string_view method);
 

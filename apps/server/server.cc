@@ -118,6 +118,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config, Parts 
 
 int Server::port() const { return state_->http->port(); }
 const std::string& Server::url() const { return state_->url; }
+void Server::drain() { state_->backend->drain(); }
 void Server::stop(int64_t drain_ms) { state_->stop(drain_ms); }
 
 }  // namespace asof::server

@@ -4,6 +4,7 @@
 // threads that follow the registry and check the store.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -55,20 +56,25 @@ struct Parts {
   std::string project;
   std::string version;  // of the program, for /metrics and the OpenAPI document
 
-  // POST /materialize and /materialize-incremental. Only one at a time; another answers 409.
+  // POST /materialize and /materialize-incremental. Only one at a time; another answers 409. It is to end soon once spec.stop
+  // is set: that is how the server stops.
   std::function<Result<std::vector<store::Run>>(const materialize::MaterializeSpec&)> materialize;
   // GET /v1/status: materialize::read_status.
   std::function<Result<std::vector<materialize::ViewStatus>>(const plan::Snapshot&,
                                                              const materialize::StatusOptions&)>
       status;
+  // Before a run is accepted to go on in the background: materialize::is_running. Where it says yes the answer is 409.
+  std::function<Result<bool>(const std::string& view)> is_running;
   // Every check_ms: materialize::check_marker. What it names is answered 503.
   std::function<Result<std::map<std::string, std::string>>(const plan::Snapshot&)> check_marker;
   // registry::lineage_of, for GET /v1/registry/{kind}/{name}.
   std::function<Result<registry::Lineage>(const plan::Snapshot&, std::string_view kind,
                                           std::string_view name)>
       lineage;
-  // Fills the online store before the server is ready (`online: memory:`). Until it succeeds /readyz and reads are 503.
-  std::function<Result<void>()> initial_load;
+  // Fills the online store before the server is ready (`online: memory:`). Until it returns /readyz and reads are 503;
+  // afterwards those of the views that it could not load, until a later run of theirs succeeds. It is to end soon once `stop`
+  // is set.
+  std::function<Result<std::vector<store::Run>>(const std::atomic<bool>& stop)> initial_load;
 };
 
 // Threads: all methods, from any thread.
@@ -84,8 +90,11 @@ class Server {
   // "http://127.0.0.1:6566".
   const std::string& url() const;
 
-  // Not ready from now on; finishes the requests under way, closes idle connections, and returns when all are gone or
-  // `drain_ms` have passed. Waits in any case for callbacks that are running. Once is enough; a second call does nothing.
+  // Not ready from now on, while requests are still answered: whoever sends them looks at /readyz.
+  void drain();
+  // drain(); then finishes the requests under way, closes idle connections, and goes on when all are gone or `drain_ms` have
+  // passed. A materialization that still runs is told to stop. Waits in any case for callbacks that are running. Once is
+  // enough; a second call does nothing.
   void stop(int64_t drain_ms);
 
  private:

@@ -266,7 +266,53 @@ TEST_F(ServerTest, KnowsItsParameters) {
   expect_error(post("/v1/features?x=1", R"({"entities":[],"features":["user_segment"]})"), 400,
                "invalid", "x");
   expect_error(get("/v1/runs?limit=0"), 400, "invalid", "limit");
+  for (const char* route :
+       {"/livez", "/readyz", "/health", "/docs", "/metrics", "/openapi.json", "/v1/registry/views"})
+    expect_error(get(route + std::string("?verbose=true")), 400, "invalid", "verbose");
   expect_error(get("/v1/services/recommender/features?user_id=%zz"), 400, "invalid", "url");
+}
+
+TEST_F(ServerTest, SaysWhereABodyIsNotJson) {
+  start();
+  auto message = [&](const std::string& route, const std::string& body) {
+    Answer answer = post(route, body);
+    EXPECT_EQ(answer.status, 400) << body;
+    return message_of(answer);
+  };
+  const std::string service = "/v1/services/recommender/features";
+  EXPECT_EQ(message(service, R"({"entities":[}])"),
+            "the body is not JSON: at byte 13 stands '}', wanted a value");
+  EXPECT_EQ(message(service, R"({"entities":[{"user_id":"8a2f"})"),
+            "the body is not JSON: at byte 31 the body ends, wanted a comma or ]");
+  EXPECT_EQ(message(service, R"({"entities":[{"user_id":nul}]})"),
+            "the body is not JSON: at byte 24 stands 'n', wanted true, false or null");
+  EXPECT_EQ(message(service, R"({"entities":[{"user_id":"8a2f}]})"),
+            "the body is not JSON: at byte 32 the body ends, wanted the text's closing quote");
+  EXPECT_EQ(message(service, R"({"entities":[{"user_id":"8a2f"}]} {})"),
+            "the body goes on after its JSON value: at byte 34 stands '{'");
+  EXPECT_EQ(message(service, "{\"entities\":[{\"user_id\":\"\xff\"}]}"),
+            "the body is not JSON: it holds bytes that are no UTF-8");
+  EXPECT_EQ(message("/v1/features", R"({"features":["user_segment",],"entities":[]})"),
+            "the body is not JSON: at byte 28 stands ']', wanted a value");
+}
+
+TEST_F(ServerTest, RefusesViewsForTrainingOnlyWhereTheyAreAskedForByName) {
+  model::Definitions changed = project_.definitions();
+  for (model::FeatureView& view : changed.views)
+    if (view.name == "weather") view.online = false;
+  project_.apply(changed);
+  start();
+  for (const char* features : {R"(["weather"])", R"(["user_segment","weather:temperature"])"}) {
+    Answer answer =
+        post("/v1/features",
+             std::string(R"({"entities":[{"user_id":"8a2f"}],"features":)") + features + "}");
+    expect_error(answer, 422, "unsupported", "features");
+    EXPECT_NE(message_of(answer).find("view 'weather' is for training only"), std::string::npos);
+  }
+  // A service may hold it for its training sets: online it has no values.
+  json row = json::parse(get("/v1/services/mixed/features?user_id=8a2f&status=true").body);
+  EXPECT_EQ(row["status"]["temperature"], "NOT_FOUND");
+  EXPECT_EQ(row["status"]["user_segment"], "PRESENT");
 }
 
 TEST_F(ServerTest, DecodesUrls) {
@@ -343,12 +389,12 @@ TEST_F(ServerTest, AnswersOnlyLocalHostsWithoutAToken) {
                  "Host");
 }
 
-TEST_F(ServerTest, WantsItsTokenOnEveryRouteButLivez) {
+TEST_F(ServerTest, WantsItsTokenOnEveryRouteButLivezAndThePage) {
   config_.token = "secret";
   start();
   Client client(server_->port());
   for (const char* route : {"/v1/services/recommender/features?user_id=8a2f", "/readyz", "/metrics",
-                            "/docs", "/openapi.json", "/nothing"}) {
+                            "/openapi.json", "/nothing"}) {
     Answer answer = client.get(route);
     expect_error(answer, 401, "unauthenticated", "Authorization");
     EXPECT_EQ(answer.header("WWW-Authenticate"), "Bearer");
@@ -357,6 +403,8 @@ TEST_F(ServerTest, WantsItsTokenOnEveryRouteButLivez) {
     EXPECT_EQ(client.get("/readyz", std::string("Authorization: ") + token + "\r\n").status, 401)
         << token;
   EXPECT_EQ(client.get("/livez").status, 200);
+  // A browser sends no token for a page; the page, which holds no data, asks for it.
+  EXPECT_EQ(client.get("/docs").status, 200);
   EXPECT_EQ(client.get("/readyz", "Authorization: Bearer secret\r\n").status, 200);
   EXPECT_EQ(
       client.get("/readyz", "Authorization: bearer secret\r\nHost: features.example\r\n").status,

@@ -15,6 +15,13 @@ int hex_digit(char c) {
 
 }  // namespace
 
+Result<bool> parse_flag(std::string_view name, std::string_view text) {
+  if (text.empty() || text == "false") return false;
+  if (text == "true") return true;
+  return error(ErrorCode::kInvalid, fmt::format("'{}' is '{}', wanted true or false", name, text),
+               std::string(name));
+}
+
 Result<std::string_view> Target::decode(std::string_view text, bool plus_is_blank) {
   if (text.find_first_of("%+") == std::string_view::npos) return text;
   size_t start =

@@ -14,6 +14,9 @@ struct QueryParameter {
   std::string_view value;
 };
 
+// A parameter's `true` or `false`; nothing, which is what one that was not given has, is false. Errors: kInvalid.
+Result<bool> parse_flag(std::string_view name, std::string_view text);
+
 // Used again and again: parse() replaces what the last one found, without allocating once grown.
 // Threads: one at a time. The views hold until the next parse().
 class Target {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "asof/audit/internal/view_comparison.h"
-#include "asof/base/nearest.h"
+#include "asof/plan/selection.h"
 #include "asof/store/ledger.h"
 
 namespace asof::audit {
@@ -13,16 +13,11 @@ namespace {
 Result<std::vector<const model::FeatureView*>> choose_views(const plan::Snapshot& snapshot,
                                                             const std::vector<std::string>& asked) {
   std::vector<const model::FeatureView*> views;
-  std::vector<std::string> known;
-  for (const model::FeatureView& view : snapshot.definitions.views) {
-    known.push_back(view.name);
-    if (asked.empty()) views.push_back(&view);
-  }
+  if (asked.empty())
+    for (const model::FeatureView& view : snapshot.definitions.views) views.push_back(&view);
   for (size_t i = 0; i < asked.size(); ++i) {
-    const model::FeatureView* view = snapshot.definitions.find_view(asked[i]);
-    if (view == nullptr)
-      return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", asked[i]),
-                   fmt::format("views[{}]", i), suggestion(asked[i], known));
+    ASOF_TRY_ASSIGN(const model::FeatureView* view,
+                    plan::find_view(snapshot.definitions, asked[i], fmt::format("views[{}]", i)));
     views.push_back(view);
   }
   return views;

@@ -6,12 +6,12 @@
 #include <memory>
 
 #include "asof/base/log.h"
-#include "asof/base/nearest.h"
 #include "asof/materialize/internal/dropped_views.h"
 #include "asof/materialize/internal/generations.h"
 #include "asof/materialize/internal/run_context.h"
 #include "asof/materialize/internal/view_record.h"
 #include "asof/materialize/internal/view_run.h"
+#include "asof/plan/selection.h"
 
 namespace asof::materialize {
 
@@ -29,43 +29,53 @@ Result<void> check_range(const MaterializeSpec& spec) {
   return {};
 }
 
-// The views a run concerns, in the order given; all online ones where none is.
-Result<std::vector<std::string>> choose_views(const plan::Snapshot& snapshot,
-                                              const std::vector<std::string>& asked) {
-  std::vector<std::string> known;
-  for (const model::FeatureView& view : snapshot.definitions.views) known.push_back(view.name);
+// A run that stands in no ledger.
+store::Run never_begun(const std::string& view, const Error& why) {
+  store::Run run;
+  run.view = view;
+  run.state = store::RunState::kFailed;
+  run.error = why.text();
+  return run;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> choose_views(const model::Definitions& definitions,
+                                              const std::vector<std::string>& asked,
+                                              std::string_view field) {
   std::vector<std::string> views;
   for (size_t i = 0; i < asked.size(); ++i) {
-    const std::string field = fmt::format("views[{}]", i);
-    const model::FeatureView* view = snapshot.definitions.find_view(asked[i]);
-    if (view == nullptr)
-      return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", asked[i]), field,
-                   suggestion(asked[i], known));
+    const std::string place = fmt::format("{}[{}]", field, i);
+    ASOF_TRY_ASSIGN(const model::FeatureView* view, plan::find_view(definitions, asked[i], place));
     if (!view->online)
-      return error(ErrorCode::kInvalid, fmt::format("view '{}' is not online", asked[i]), field,
+      return error(ErrorCode::kInvalid, fmt::format("view '{}' is not online", asked[i]), place,
                    "it says `online: false`: remove that to materialize it");
     if (std::find(views.begin(), views.end(), asked[i]) == views.end()) views.push_back(asked[i]);
   }
   if (!asked.empty()) return views;
-  for (const model::FeatureView& view : snapshot.definitions.views)
+  for (const model::FeatureView& view : definitions.views)
     if (view.online) views.push_back(view.name);
   return views;
 }
-
-}  // namespace
 
 Result<std::vector<store::Run>> Materializer::run(const std::string& project,
                                                   const MaterializeSpec& spec,
                                                   const Progress& progress) {
   ASOF_TRY(check_range(spec));
   ASOF_TRY_ASSIGN(const auto snapshot, plan::read_snapshot(catalog_, project));
-  ASOF_TRY_ASSIGN(const std::vector<std::string> views, choose_views(*snapshot, spec.views));
-  const internal::RunContext context{catalog_, offline_, online_, clock_, project, progress};
+  ASOF_TRY_ASSIGN(const std::vector<std::string> views,
+                  choose_views(snapshot->definitions, spec.views, "views"));
+  const internal::RunContext context{catalog_, offline_, online_,  clock_,
+                                     project,  progress, spec.stop};
   // What it cannot erase now, the next run erases: no view's load depends on it.
   if (auto erased = internal::erase_dropped_views(context, spec.reader_grace); !erased)
     log(LogLevel::kWarning, "dropped views stay online", {{"why", erased.error().text()}});
   std::vector<store::Run> runs;
   for (const std::string& view : views) {
+    if (auto going_on = internal::check_stop(context); !going_on) {
+      runs.push_back(never_begun(view, going_on.error()));
+      continue;
+    }
     internal::ViewRun run(context, spec, snapshot, view);
     ASOF_TRY_ASSIGN(store::Run ended, run.execute());
     runs.push_back(std::move(ended));
@@ -80,7 +90,7 @@ Result<uint64_t> Materializer::sweep(const std::string& project) {
   for (const model::FeatureView& view : snapshot->definitions.views) {
     if (!view.online_retention) continue;
     // A run of the view sweeps it itself.
-    auto lease = catalog_.acquire_lease(project, "view/" + view.name);
+    auto lease = catalog_.acquire_lease(project, internal::lease_of(view.name));
     if (!lease && lease.error().code == ErrorCode::kConflict) continue;
     if (!lease) return std::move(lease).error();
     ASOF_TRY_ASSIGN(auto record, internal::ViewRecord::read(catalog_, project, view.name));
@@ -102,6 +112,14 @@ Result<uint64_t> Materializer::sweep(const std::string& project) {
     if (!committed && committed.error().code != ErrorCode::kConflict) return committed.error();
   }
   return swept;
+}
+
+Result<bool> is_running(store::Catalog& catalog, const std::string& project,
+                        const std::string& view) {
+  auto lease = catalog.acquire_lease(project, internal::lease_of(view));
+  if (lease) return false;
+  if (lease.error().code == ErrorCode::kConflict) return true;
+  return std::move(lease).error();
 }
 
 }  // namespace asof::materialize

@@ -6,6 +6,7 @@
 // to it at the end (product.md, rule 9).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,6 +33,9 @@ struct MaterializeSpec {
       2ull << 30;  // what is finished of a long load is entered in steps of about this size
   // How long rows stay that readers have just been told to leave: a server learns of it within a second.
   Duration reader_grace{5 * kMicrosPerSecond};
+  // Set by another thread or a signal's handler to end the runs soon, between two batches of rows: the one under way is
+  // entered as failed, and the next one resumes it.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct RunProgress {
@@ -51,8 +55,8 @@ class Materializer {
       : catalog_(catalog), offline_(offline), online_(online), clock_(clock) {}
 
   // One run a view, one after another; a failed one does not stop the others and stands in the
-  // result as it stands in the ledger. Errors: of the request itself (unknown view, from after to),
-  // or of the catalog.
+  // result as it stands in the ledger. A view that another process is running is kRefused, which stands in no ledger.
+  // Errors: of the request itself (unknown view, from after to), or of the catalog.
   Result<std::vector<store::Run>> run(const std::string& project, const MaterializeSpec& spec,
                                       const Progress& progress);
 
@@ -66,6 +70,17 @@ class Materializer {
   store::OnlineStore& online_;
   const Clock& clock_;
 };
+
+// The views that a run of `asked` concerns, in the order given; all online ones where none is. Errors: kNotFound with the
+// nearest name, kInvalid for one that is not online, with `field`[i].
+Result<std::vector<std::string>> choose_views(const model::Definitions& definitions,
+                                              const std::vector<std::string>& asked,
+                                              std::string_view field);
+
+// Whether a run (or a sweep) of the view is under way, in this process or another. A look, not a claim: it may be over, or
+// another may have begun, when this returns. Errors: the catalog's.
+Result<bool> is_running(store::Catalog& catalog, const std::string& project,
+                        const std::string& view);
 
 // Whether the online store holds what the ledger committed: per view, nothing or why its reads must
 // be refused. Checked on connect and every second by the server.

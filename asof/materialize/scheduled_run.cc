@@ -63,26 +63,28 @@ class ChildProcess final : public ScheduledRun {
 
 class ThreadRun final : public ScheduledRun {
  public:
-  ThreadRun(const std::function<Result<void>(const std::string&)>& run, std::string view)
+  using Run = std::function<Result<void>(const std::string&, const std::atomic<bool>&)>;
+
+  ThreadRun(const Run& run, std::string view)
       : thread_([this, run, view = std::move(view)] {
-          auto outcome = run(view);
+          auto outcome = run(view, stop_);
           end_ = RunEnd{outcome.has_value(), outcome ? "done" : outcome.error().text()};
           done_.store(true, std::memory_order_release);
         }) {}
-  ~ThreadRun() override {
-    if (thread_.joinable()) thread_.join();
-  }
+  ~ThreadRun() override { stop({}); }
 
   std::optional<RunEnd> poll() override {
     if (!done_.load(std::memory_order_acquire)) return std::nullopt;
     return end_;
   }
   RunEnd stop(Duration) override {
+    stop_.store(true, std::memory_order_relaxed);
     if (thread_.joinable()) thread_.join();
     return end_;
   }
 
  private:
+  std::atomic<bool> stop_{false};
   std::atomic<bool> done_{false};
   RunEnd end_;
   std::thread thread_;  // the last member: it uses the others
@@ -133,7 +135,8 @@ StartRun start_child_process(std::vector<std::string> command) {
   };
 }
 
-StartRun start_in_process(std::function<Result<void>(const std::string& view)> run) {
+StartRun start_in_process(
+    std::function<Result<void>(const std::string& view, const std::atomic<bool>& stop)> run) {
   return [run = std::move(run)](const std::string& view) -> Result<std::unique_ptr<ScheduledRun>> {
     return std::unique_ptr<ScheduledRun>(std::make_unique<ThreadRun>(run, view));
   };

@@ -1,6 +1,7 @@
 // A run that the scheduler has started: a child process, or a thread where the store lives in this process.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,8 +23,7 @@ class ScheduledRun {
   virtual ~ScheduledRun() = default;
   // How it ended, once it has.
   virtual std::optional<RunEnd> poll() = 0;
-  // Asks it to end (a process), or lets it end (a thread), and waits; a process that does not end within `grace` is killed,
-  // which no load minds.
+  // Asks it to end and waits; a process that does not end within `grace` is killed, which no load minds.
   virtual RunEnd stop(Duration grace) = 0;
 };
 
@@ -33,7 +33,8 @@ using StartRun = std::function<Result<std::unique_ptr<ScheduledRun>>(const std::
 // can then neither starve nor kill the server.
 StartRun start_child_process(std::vector<std::string> command);
 
-// Calls `run` on a thread of its own: for stores that live in this process.
-StartRun start_in_process(std::function<Result<void>(const std::string& view)> run);
+// Calls `run` on a thread of its own: for stores that live in this process. It is to end soon once `stop` is set.
+StartRun start_in_process(
+    std::function<Result<void>(const std::string& view, const std::atomic<bool>& stop)> run);
 
 }  // namespace asof::materialize

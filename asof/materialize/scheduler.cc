@@ -57,7 +57,9 @@ std::vector<std::string> Scheduler::running() const {
 void Scheduler::tick() {
   collect_ended();
   if (clock_.is_set()) return;
-  if (const auto snapshot = options_.snapshot()) start_due(*snapshot, Timestamp{clock_.now_us()});
+  const auto snapshot = options_.snapshot();
+  if (snapshot == nullptr) return;
+  start_due(*snapshot, Timestamp{clock_.now_us()});
   sweep_when_due();
 }
 
@@ -74,12 +76,17 @@ void Scheduler::collect_ended() {
 
 void Scheduler::end_run(const std::string& view, Timestamp started, const RunEnd& end) {
   if (!end.succeeded) {
-    pause(view, end.detail);
+    // Somebody else was quicker, by less than the look before the start could show: no failure, and no pause.
+    if (!is_running_elsewhere(view)) pause(view, end.detail);
     return;
   }
   // The snapshot may not show this run yet: without this note it would be started once more.
   views_[view] = {started, 0, Duration{0}};
   log(LogLevel::kInfo, "scheduled run done", {{"view", view}});
+}
+
+bool Scheduler::is_running_elsewhere(const std::string& view) const {
+  return options_.is_running && options_.is_running(view);
 }
 
 void Scheduler::pause(const std::string& view, const std::string& why) {
@@ -111,7 +118,7 @@ void Scheduler::start_due(const plan::Snapshot& snapshot, Timestamp now) {
       if (stopping_ || running_.size() >= options_.runs_at_once) return;
       if (running_.contains(view)) continue;
     }
-    if (!may_start(snapshot, view, now)) continue;
+    if (!may_start(snapshot, view, now) || is_running_elsewhere(view)) continue;
     auto run = options_.start(view);
     if (!run) {
       pause(view, run.error().text());

@@ -20,9 +20,12 @@
 namespace asof::materialize {
 
 struct SchedulerOptions {
-  // The newest snapshot known; nullptr where there is none yet. Called by the scheduler's thread.
+  // The newest snapshot known; nullptr where there is none yet: nothing is started or swept until then. Called by the
+  // scheduler's thread.
   std::function<std::shared_ptr<const plan::Snapshot>()> snapshot;
   StartRun start;
+  // Whether somebody else runs the view right now: then it is left to them, which is no failure. May be empty.
+  std::function<bool(const std::string& view)> is_running;
   std::function<Result<void>()> sweep;  // rows beyond online_retention; may be empty
   Duration sweep_every{3600 * kMicrosPerSecond};
   size_t runs_at_once = 1;
@@ -64,6 +67,7 @@ class Scheduler {
   void end_run(const std::string& view, Timestamp started, const RunEnd& end);
   void start_due(const plan::Snapshot& snapshot, Timestamp now);
   bool may_start(const plan::Snapshot& snapshot, const std::string& view, Timestamp now) const;
+  bool is_running_elsewhere(const std::string& view) const;
   void pause(const std::string& view, const std::string& why);
   void sweep_when_due();
 

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "asof/base/log.h"
 
@@ -159,6 +161,51 @@ TEST_F(SchedulerTest, SweepsAtOnceAndThenInItsPeriod) {
   EXPECT_EQ(sweeps, 2);
 }
 
+TEST_F(SchedulerTest, DoesNothingBeforeThereIsASnapshot) {
+  int sweeps = 0;
+  SchedulerOptions waiting = options();
+  waiting.snapshot = [] { return nullptr; };
+  waiting.sweep = [&]() -> Result<void> {
+    ++sweeps;
+    return {};
+  };
+  Scheduler scheduler(clock_, waiting);
+  scheduler.tick();
+  EXPECT_THAT(started_, IsEmpty());
+  EXPECT_EQ(sweeps, 0);
+}
+
+TEST_F(SchedulerTest, LeavesAViewToWhomeverRunsIt) {
+  bool busy = true;
+  SchedulerOptions shared = options();
+  shared.is_running = [&](const std::string& view) { return busy && view == "a"; };
+  Scheduler scheduler(clock_, shared);
+  scheduler.tick();
+  EXPECT_THAT(started_, ElementsAre("b"));
+  endings_["b"].end = RunEnd{true, "exit 0"};
+  busy = false;
+  scheduler.tick();
+  EXPECT_THAT(started_, ElementsAre("b", "a"));
+}
+
+TEST_F(SchedulerTest, DoesNotCountARefusedRunAsAFailedOne) {
+  bool busy = false;
+  SchedulerOptions shared = options();
+  shared.is_running = [&](const std::string& view) { return busy && view == "a"; };
+  Scheduler scheduler(clock_, shared);
+  scheduler.tick();
+  ASSERT_THAT(started_, ElementsAre("a"));
+  // Another process began with it in the same instant; the run ends, refused.
+  busy = true;
+  endings_["a"].end = RunEnd{false, "exit 1"};
+  scheduler.tick();
+  endings_["b"].end = RunEnd{true, "exit 0"};
+  endings_["a"].end.reset();
+  busy = false;
+  scheduler.tick();
+  EXPECT_THAT(started_, ElementsAre("a", "b", "a"));  // without the pause of a failed one
+}
+
 TEST_F(SchedulerTest, StopsWhatItHasStarted) {
   Scheduler scheduler(clock_, options());
   scheduler.tick();
@@ -222,12 +269,25 @@ TEST(ChildProcess, ThatCannotBeStartedIsAnError) {
 }
 
 TEST(InProcess, RunsOnAThreadAndSaysHowItEnded) {
-  auto good = start_in_process([](const std::string&) { return Result<void>(); })("clicks");
+  auto good = start_in_process(
+      [](const std::string&, const std::atomic<bool>&) { return Result<void>(); })("clicks");
   EXPECT_TRUE((*good)->stop({}).succeeded);
-  auto bad = start_in_process([](const std::string& view) -> Result<void> {
-    return error(ErrorCode::kInvalid, "no " + view);
-  })("clicks");
+  auto bad =
+      start_in_process([](const std::string& view, const std::atomic<bool>&) -> Result<void> {
+        return error(ErrorCode::kInvalid, "no " + view);
+      })("clicks");
   EXPECT_EQ((*bad)->stop({}).detail, "no clicks");
+}
+
+TEST(InProcess, IsToldToEndWhenStopped) {
+  auto run =
+      start_in_process([](const std::string&, const std::atomic<bool>& stop) -> Result<void> {
+        while (!stop) std::this_thread::yield();
+        return error(ErrorCode::kCancelled, "told to end");
+      })("clicks");
+  ASSERT_TRUE(run);
+  EXPECT_EQ((*run)->poll().has_value(), false);
+  EXPECT_EQ((*run)->stop({}).detail, "told to end");
 }
 
 }  // namespace

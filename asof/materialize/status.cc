@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
-#include "asof/materialize/internal/last_run.h"
 #include "asof/materialize/materializer.h"
 #include "asof/materialize/schedule.h"
+#include "asof/plan/row_rules.h"
 
 namespace asof::materialize {
 
@@ -84,6 +85,10 @@ void judge(const model::FeatureView& view, const store::ViewState* state, const 
     return;
   }
   out.verdict = "fresh";
+  if (state->newest_event && *state->newest_event > now)
+    out.reason =
+        fmt::format("its newest row is of {}, which is yet to come by this clock: it is not served",
+                    to_string(*state->newest_event));
   if (!loss.empty()) {
     out.verdict = "stale";
     out.reason = loss;
@@ -107,15 +112,17 @@ struct CoverageOfView {
   ViewStatus* status = nullptr;
   store::Slot slot;
   std::vector<std::optional<size_t>> cells;  // of the view's features in the served rows
-  std::optional<Timestamp> oldest_that_counts;
+  model::AsOf as_of = model::AsOf::kKnown;
+  std::optional<Duration> max_age;
 };
 
 CoverageOfView start_coverage(const model::FeatureView& view, const store::ViewState& state,
-                              Timestamp now, ViewStatus& status) {
+                              ViewStatus& status) {
   CoverageOfView out;
   out.status = &status;
   out.slot = plan::slot_of(state, state.serving);
-  if (view.max_age) out.oldest_that_counts = subtract_saturating(now, *view.max_age);
+  out.as_of = view.as_of;
+  out.max_age = view.max_age;
   for (const model::Feature& feature : view.features) {
     const auto cell = find_field(state.serving.features, feature.name);
     // A feature of another type than the one served is not there yet.
@@ -127,15 +134,15 @@ CoverageOfView start_coverage(const model::FeatureView& view, const store::ViewS
   return out;
 }
 
-void count_row(const CoverageOfView& view, std::string_view bytes) {
+void count_row(const CoverageOfView& view, std::string_view bytes, Timestamp now) {
   const codec::RowView row(*view.slot.layout, bytes);
-  if (view.oldest_that_counts && row.event_time() < *view.oldest_that_counts) return;
+  if (plan::standing_of(row, view.as_of, view.max_age, now) != plan::RowStanding::kCounts) return;
   for (size_t i = 0; i < view.cells.size(); ++i)
     if (view.cells[i] && row.is_present(*view.cells[i])) ++view.status->coverage[i].keys_with_value;
 }
 
 // One scan a table: rows of one key come together, so that keys are counted without being held.
-Result<void> cover_table(store::OnlineStore& online, const store::Table& table,
+Result<void> cover_table(store::OnlineStore& online, const store::Table& table, Timestamp now,
                          std::vector<CoverageOfView>& views) {
   std::vector<store::Slot> slots;
   for (const CoverageOfView& view : views) slots.push_back(view.slot);
@@ -151,7 +158,7 @@ Result<void> cover_table(store::OnlineStore& online, const store::Table& table,
       rows_are_whole = std::move(opened).error();
       return false;
     }
-    count_row(views[slot], row);
+    count_row(views[slot], row, now);
     return true;
   }));
   ASOF_TRY(rows_are_whole);
@@ -171,13 +178,40 @@ Result<void> add_coverage(store::OnlineStore& online, const plan::Snapshot& snap
     const store::Table table = store::make_table(state->serving.key_columns);
     auto& place = tables[table.name];
     place.first = table;
-    place.second.push_back(start_coverage(view, *state, now, out[i]));
+    place.second.push_back(start_coverage(view, *state, out[i]));
   }
-  for (auto& [name, table] : tables) ASOF_TRY(cover_table(online, table.first, table.second));
+  for (auto& [name, table] : tables) ASOF_TRY(cover_table(online, table.first, now, table.second));
   return {};
 }
 
+template <typename T>
+nlohmann::json optional_json(const std::optional<T>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+nlohmann::json optional_json(const std::optional<Timestamp>& time) {
+  return time ? nlohmann::json(to_string(*time)) : nlohmann::json(nullptr);
+}
+
 }  // namespace
+
+std::string to_json(const ViewStatus& status) {
+  nlohmann::json coverage = nlohmann::json::object();
+  for (const FeatureCoverage& feature : status.coverage)
+    coverage[feature.feature] = feature.keys_with_value;
+  const nlohmann::json out{{"feature_view", status.view},
+                           {"status", status.verdict},
+                           {"reason", status.reason},
+                           {"age_hours", optional_json(status.age_hours)},
+                           {"event_age_hours", optional_json(status.event_age_hours)},
+                           {"threshold_hours", optional_json(status.threshold_hours)},
+                           {"rows_online", status.rows_online},
+                           {"entity_keys", status.entity_keys},
+                           {"coverage", std::move(coverage)},
+                           {"last_run", optional_json(status.last_run)},
+                           {"last_run_state", status.last_run_state},
+                           {"next_run", optional_json(status.next_run)}};
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 Result<std::vector<ViewStatus>> read_status(store::Catalog& catalog, store::OnlineStore* online,
                                             const plan::Snapshot& snapshot, const Clock& clock,
@@ -200,7 +234,7 @@ Result<std::vector<ViewStatus>> read_status(store::Catalog& catalog, store::Onli
         status.age_hours = hours(between(*state->last_run_finished, now));
       if (state->newest_event) status.event_age_hours = hours(between(*state->newest_event, now));
     }
-    ASOF_TRY_ASSIGN(const auto last, internal::read_last_run(catalog, snapshot.project, view.name));
+    ASOF_TRY_ASSIGN(const auto last, store::read_last_run(catalog, snapshot.project, view.name));
     if (last) {
       status.last_run = last->started;
       status.last_run_state = store::to_string(last->state);

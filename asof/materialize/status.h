@@ -19,8 +19,9 @@ struct FeatureCoverage {
 
 struct ViewStatus {
   std::string view;
-  std::string verdict;                    // "fresh", "stale", "never loaded", "not online"
-  std::string reason;                     // why it is stale: what was promised, what was met
+  std::string verdict;  // "fresh", "stale", "never loaded", "not online"
+  // Why it is stale: what was promised, what was met. Or that rows of the future wait online, by a clock set to the past.
+  std::string reason;
   std::optional<double> age_hours;        // of the last successful run
   std::optional<double> event_age_hours;  // of the newest event online
   // --max-age, else freshness, else twice the schedule's period.
@@ -31,6 +32,9 @@ struct ViewStatus {
   std::optional<Timestamp> last_run, next_run;
   std::string last_run_state;
 };
+
+// One line of JSON: what `status --json` and GET /v1/status show of a view.
+std::string to_json(const ViewStatus& status);
 
 struct StatusOptions {
   std::optional<Duration> max_age;  // overrides every threshold

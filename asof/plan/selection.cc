@@ -283,6 +283,13 @@ Result<void> add_item(const Definitions& definitions, const FeatureService& serv
 
 }  // namespace
 
+Result<const model::FeatureView*> find_view(const model::Definitions& definitions,
+                                            std::string_view name, std::string field) {
+  if (const model::FeatureView* view = definitions.find_view(name)) return view;
+  return error(ErrorCode::kNotFound, fmt::format("there is no view '{}'", name), std::move(field),
+               suggestion(name, names_of(definitions.views)));
+}
+
 Schema Selection::required_keys() const {
   Schema keys;
   for (const SelectedView& view : views)

@@ -43,6 +43,10 @@ struct Selection {
   Schema required_keys() const;
 };
 
+// The view of this name. Errors: kNotFound, with the nearest name and this field.
+Result<const model::FeatureView*> find_view(const model::Definitions& definitions,
+                                            std::string_view name, std::string field);
+
 enum class Naming {
   kShort,  // short names, full ones where they clash
   kFull,   // always view__feature (Feast's full_feature_names)

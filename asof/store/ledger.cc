@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "asof/store/internal/json_fields.h"
 
 namespace asof::store {
@@ -15,6 +17,7 @@ using internal::to_json_value;
 constexpr std::string_view kViews = "views";
 constexpr std::string_view kDropped = "dropped";
 constexpr std::string_view kRuns = "runs";
+constexpr std::string_view kLastRuns = "last_runs";
 constexpr std::string_view kCounters = "counters";
 constexpr std::string_view kStore = "store";
 constexpr std::string_view kRunIdCounter = "run_id";
@@ -76,6 +79,24 @@ Result<Generation> generation_from(const Json& json) {
   return out;
 }
 
+std::string run_key(int64_t id) { return fmt::format("{:012}", id); }
+
+struct LastRuns {
+  int64_t run = 0;
+  int64_t before = 0;
+};
+
+Result<LastRuns> last_runs_from_json(std::string_view body) {
+  ASOF_TRY_ASSIGN(const Json json, internal::parse_object("last run", body));
+  JsonFields fields("last run", json);
+  LastRuns out;
+  fields.require("run");
+  fields.read("run", out.run);
+  fields.read("before", out.before);
+  ASOF_TRY(fields.finish());
+  return out;
+}
+
 Result<void> read_generation(const JsonFields& fields, std::string_view name, Generation& out) {
   const Json* json = fields.find(name);
   if (json == nullptr) return {};
@@ -113,6 +134,7 @@ std::string_view to_string(RunState state) {
     case RunState::kSucceeded: return "succeeded";
     case RunState::kPartial: return "partial";
     case RunState::kFailed: return "failed";
+    case RunState::kRefused: return "refused";
   }
   return "running";
 }
@@ -215,7 +237,7 @@ std::string to_json(const Run& run) {
 }
 
 RecordWrite to_record(const Run& run) {
-  return {std::string(kRuns), fmt::format("{:012}", run.id), to_json(run), std::nullopt};
+  return {std::string(kRuns), run_key(run.id), to_json(run), std::nullopt};
 }
 
 Result<Run> run_from_json(std::string_view body) {
@@ -279,6 +301,12 @@ Result<FileEntry> file_entry_from_json(std::string_view body) {
   return out;
 }
 
+const Run* find_unsuccessful(std::span<const Run> runs) {
+  auto found = std::find_if(runs.begin(), runs.end(),
+                            [](const Run& run) { return run.state != RunState::kSucceeded; });
+  return found == runs.end() ? nullptr : &*found;
+}
+
 Result<std::map<std::string, ViewState>> read_view_states(Catalog& catalog,
                                                           std::string_view project) {
   ASOF_TRY_ASSIGN(const std::vector<Record> records, catalog.list_records(project, kViews, {}));
@@ -323,6 +351,44 @@ Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
     page.after = records.back().key;
   }
   return runs;
+}
+
+Result<std::optional<Run>> read_run(Catalog& catalog, std::string_view project, int64_t id) {
+  std::optional<Run> found;
+  ASOF_TRY_ASSIGN(const std::optional<Record> record,
+                  catalog.read_record(project, kRuns, run_key(id)));
+  if (record) {
+    ASOF_TRY_ASSIGN(found, run_from_json(record->body));
+  }
+  return found;
+}
+
+RecordWrite last_run_record(const Run& run, int64_t before) {
+  return put(kLastRuns, run.view, {{"run", run.id}, {"before", before}});
+}
+
+Result<std::optional<Run>> read_last_run(Catalog& catalog, std::string_view project,
+                                         std::string_view view) {
+  ASOF_TRY_ASSIGN(const std::optional<Record> record,
+                  catalog.read_record(project, kLastRuns, view));
+  if (!record) return std::optional<Run>();
+  ASOF_TRY_ASSIGN(const LastRuns last, last_runs_from_json(record->body));
+  return read_run(catalog, project, last.run);
+}
+
+Result<std::map<std::string, Run>> read_last_ended_runs(Catalog& catalog,
+                                                        std::string_view project) {
+  ASOF_TRY_ASSIGN(const std::vector<Record> records, catalog.list_records(project, kLastRuns, {}));
+  std::map<std::string, Run> ended;
+  for (const Record& record : records) {
+    ASOF_TRY_ASSIGN(const LastRuns last, last_runs_from_json(record.body));
+    ASOF_TRY_ASSIGN(std::optional<Run> run, read_run(catalog, project, last.run));
+    if (run && run->state == RunState::kRunning) {
+      ASOF_TRY_ASSIGN(run, read_run(catalog, project, last.before));
+    }
+    if (run) ended.emplace(record.key, *std::move(run));
+  }
+  return ended;
 }
 
 Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +58,8 @@ struct ViewState {
 };
 
 enum class RunKind { kFull, kIncremental, kRanged };
-enum class RunState { kRunning, kSucceeded, kPartial, kFailed };
+// kRefused: another process runs the view. Told to whoever asked, never written into the ledger.
+enum class RunState { kRunning, kSucceeded, kPartial, kFailed, kRefused };
 std::string_view to_string(RunKind kind);
 std::string_view to_string(RunState state);
 
@@ -85,6 +87,9 @@ struct Run {
   int64_t process = 0;
   friend bool operator==(const Run&, const Run&) = default;
 };
+
+// The first that did not load all of its view; nullptr where all did.
+const Run* find_unsuccessful(std::span<const Run> runs);
 
 enum class FileState {
   kDone,
@@ -142,6 +147,19 @@ Result<std::vector<DroppedView>> read_dropped_views(Catalog& catalog, std::strin
 // Newest first; all views where `view` is empty.
 Result<std::vector<Run>> read_runs(Catalog& catalog, std::string_view project,
                                    std::string_view view, size_t limit);
+// nullopt where there is no such run.
+Result<std::optional<Run>> read_run(Catalog& catalog, std::string_view project, int64_t id);
+
+// Each view's newest run, found without a walk through the ledger of all views. Collection "last_runs", key = the view's
+// name: the run and the one before it, which has ended since a view's runs follow one another. Written with a run's first
+// entry; `before` is 0 for a view's first.
+RecordWrite last_run_record(const Run& run, int64_t before);
+// nullopt where the view never ran.
+Result<std::optional<Run>> read_last_run(Catalog& catalog, std::string_view project,
+                                         std::string_view view);
+// The newest run that has ended, by view. Cost: two small reads a view, however long the ledger.
+Result<std::map<std::string, Run>> read_last_ended_runs(Catalog& catalog, std::string_view project);
+
 Result<std::vector<FileEntry>> read_files(Catalog& catalog, std::string_view project,
                                           std::string_view view, uint32_t generation);
 // Removes what was remembered of a generation's files: it is gone, or its load starts anew.

@@ -281,6 +281,30 @@ TEST(Ledger, ReadsRunsNewestFirstByViewAndLimit) {
   EXPECT_TRUE(ids("nobody", 5).empty());
 }
 
+TEST(Ledger, FindsRunsByTheirIdAndTheLastOfEachView) {
+  MemoryCatalog catalog;
+  auto write = [&](int64_t id, const char* view, RunState state, int64_t before) {
+    store::Run run;
+    run.id = id;
+    run.view = view;
+    run.state = state;
+    const std::vector<RecordWrite> writes = {to_record(run), last_run_record(run, before)};
+    ASSERT_TRUE(catalog.write_records("shop", writes));
+  };
+  write(1, "rare", RunState::kFailed, 0);
+  write(2, "often", RunState::kSucceeded, 0);
+  write(3, "often", RunState::kRunning, 2);
+  write(4, "new", RunState::kRunning, 0);
+  EXPECT_EQ((*read_run(catalog, "shop", 2))->view, "often");
+  EXPECT_EQ(*read_run(catalog, "shop", 5), std::nullopt);
+  EXPECT_EQ((*read_last_run(catalog, "shop", "often"))->id, 3);
+  EXPECT_EQ(*read_last_run(catalog, "shop", "never"), std::nullopt);
+  const std::map<std::string, store::Run> ended = *read_last_ended_runs(catalog, "shop");
+  ASSERT_EQ(ended.size(), 2u);  // the first run of `new` has not ended
+  EXPECT_EQ(ended.at("rare").id, 1);
+  EXPECT_EQ(ended.at("often").id, 2);
+}
+
 TEST(Ledger, RemembersFilesOfEachGeneration) {
   MemoryCatalog catalog;
   FileEntry odd = full_file();

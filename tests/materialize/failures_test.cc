@@ -290,11 +290,58 @@ TEST(ConcurrentRuns, OfOneViewAreRefusedWithoutAnEntry) {
   };
   EXPECT_EQ(world.run_one().state, store::RunState::kSucceeded);
   ASSERT_THAT(second, SizeIs(1));
-  EXPECT_EQ(second.front().state, store::RunState::kFailed);
+  EXPECT_EQ(second.front().state, store::RunState::kRefused);
   EXPECT_THAT(second.front().error,
               HasSubstr("another process is running it (since 2026-02-11T16:00:00Z, process " +
                         std::to_string(getpid())));
   EXPECT_THAT(*store::read_runs(world.catalog, kProject, "", 10), SizeIs(1));
+}
+
+TEST(ConcurrentRuns, AreSeenFromOutside) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 10)});
+  std::optional<bool> during;
+  world.offline.on_scan = [&] {
+    during = *materialize::is_running(world.catalog, kProject, kView);
+  };
+  world.run_one();
+  EXPECT_EQ(during, true);
+  EXPECT_FALSE(*materialize::is_running(world.catalog, kProject, kView));
+}
+
+TEST(StoppedRuns, EndSoonAreEnteredAsFailedAndResumed) {
+  World world;
+  Rows many;
+  for (int i = 0; i < 50; ++i) many.push_back(row("user" + std::to_string(i), 1, i));
+  world.add_file("a.parquet", {row("ann", 1, 10)});
+  world.add_file("b.parquet", many);
+  std::atomic<bool> stop{false};
+  materialize::MaterializeSpec spec;
+  spec.files_at_once_bytes = 1;  // a group a file
+  spec.stop = &stop;
+  int scans = 0;
+  world.offline.on_scan = [&] { stop = ++scans == 2; };
+  const store::Run stopped = world.run_one(spec);
+  EXPECT_EQ(stopped.state, store::RunState::kFailed);
+  EXPECT_THAT(stopped.error, HasSubstr("stopped before its end"));
+  EXPECT_EQ(store::read_runs(world.catalog, kProject, "", 1)->front(), stopped);
+  world.offline.on_scan = nullptr;
+  const store::Run resumed = world.run_one();
+  EXPECT_EQ(resumed.state, store::RunState::kSucceeded);
+  EXPECT_EQ(resumed.files_read, 1);
+  EXPECT_THAT(world.served(), SizeIs(51));
+}
+
+TEST(StoppedRuns, LeaveViewsThatNeverBeganWithoutAnEntry) {
+  World world;
+  world.add_file("a.parquet", {row("ann", 1, 10)});
+  std::atomic<bool> stop{true};
+  materialize::MaterializeSpec spec;
+  spec.stop = &stop;
+  const std::vector<store::Run> runs = world.run(spec);
+  ASSERT_THAT(runs, SizeIs(1));
+  EXPECT_EQ(store::find_unsuccessful(runs), &runs[0]);
+  EXPECT_THAT(*store::read_runs(world.catalog, kProject, "", 10), IsEmpty());
 }
 
 TEST(Requests, NameUnknownViewsWithTheirNearest) {

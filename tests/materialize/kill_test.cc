@@ -367,7 +367,7 @@ TEST_P(KilledRuns, AreRefusedWhileTheOtherLivesAndFreeOnceItIsKilled) {
     auto world = open(none);
     put_two_files(*world);
     const store::Run refused = world->run_one();
-    EXPECT_EQ(refused.state, store::RunState::kFailed);
+    EXPECT_EQ(refused.state, store::RunState::kRefused);
     EXPECT_THAT(refused.error, ::testing::HasSubstr(fmt::format("process {})", child)));
     kill(child, SIGKILL);
     ASSERT_EQ(waitpid(child, nullptr, 0), child);

@@ -135,6 +135,15 @@ TEST(Status, CoverageCountsKeysThatWouldBeServedAValue) {
   EXPECT_EQ(other_status.coverage[0].keys_with_value, 2u);
 }
 
+TEST(Status, NamesRowsThatAClockInThePastDoesNotServe) {
+  World world;
+  load(world);
+  world.clock.now = at_hour(992).us;  // between the two rows
+  const materialize::ViewStatus status = status_of(world);
+  EXPECT_THAT(status.reason, HasSubstr("its newest row is of " + to_string(at_hour(995))));
+  EXPECT_EQ(status.coverage.at(0).keys_with_value, 1u);
+}
+
 TEST(Status, ShowsTheLastRunHoweverItEnded) {
   World world;
   load(world);

@@ -192,7 +192,6 @@ bool Connection::admit() {
   }
   if (parser_->is_done()) return true;
   HttpRequest head = request();
-  head.has_body = true;
   start_request(head.method == "HEAD", false);
   handling_inline_ = true;
   bool admitted = loop_.handler->admit(head, *this);
@@ -227,7 +226,6 @@ void Connection::dispatch() {
   fields_.body.reserve(kBodyPadding);
   HttpRequest complete = request();
   complete.body = fields_.body.view();
-  complete.has_body = !fields_.body.empty();
   start_request(complete.method == "HEAD", parser_->keep_alive() && !loop_.draining);
   state_ = State::kHandling;
   deadline_us_ = loop_.now_us + loop_.limits.answer_ms * 1000;

@@ -29,7 +29,7 @@ Result<void> erase_dropped_views(const RunContext& context, Duration reader_grac
   ASOF_TRY_ASSIGN(const auto all, store::read_dropped_views(context.catalog, context.project));
   for (const store::DroppedView& dropped : all) {
     if (!is_left(dropped.dropped_at, reader_grace)) continue;
-    auto lease = context.catalog.acquire_lease(context.project, "view/" + dropped.view);
+    auto lease = context.catalog.acquire_lease(context.project, lease_of(dropped.view));
     if (!lease && lease.error().code == ErrorCode::kConflict) continue;
     if (!lease) return std::move(lease).error();
     ASOF_TRY(erase_dropped_view(context, dropped));

@@ -26,6 +26,7 @@ Result<store::ScanCounts> Loader::scan_pass(const store::ScanSpec& spec, kernel:
   std::atomic<int64_t> next_report{steady_now_us() + kReportEveryUs};
   std::mutex reporting;
   return context_.offline.scan(spec, [&](const Batch& batch, size_t worker) {
+    if (!check_stop(context_)) return false;
     pass.add(batch, worker);
     const uint64_t read = rows.fetch_add(batch.rows, std::memory_order_relaxed) + batch.rows;
     if (!progress_ || steady_now_us() < next_report.load(std::memory_order_relaxed)) return true;
@@ -43,6 +44,8 @@ Result<void> Loader::write_pass(const kernel::NewestRows& pass) {
   const uint64_t rows_in_pass = pass.counts().rows;
   pass.for_each_chunk(
       kRowsPerWrite, [&](std::span<const std::pair<std::string_view, std::string_view>> chunk) {
+        outcome = check_stop(context_);
+        if (!outcome) return false;
         rows.clear();
         for (const auto& [key, row] : chunk) rows.push_back({key, row});
         auto counts = context_.online.write(task_.table, task_.slot, rows);
@@ -105,6 +108,7 @@ Result<LoadedGroup> Loader::load(std::vector<store::SourceFile> files) {
     store::ScanSpec scan = task_.scan;
     scan.files = paths_of(files);
     auto scanned = scan_pass(scan, pass);
+    ASOF_TRY(check_stop(context_));
     if (!scanned) {
       if (!has_files) return std::move(scanned).error();
       ASOF_TRY_ASSIGN(bool dropped, drop_unreadable(files, group));

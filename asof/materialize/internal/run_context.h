@@ -1,6 +1,7 @@
 // What every step of a materialization works with.
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "asof/base/clock.h"
@@ -15,6 +16,17 @@ struct RunContext {
   const Clock& clock;
   const std::string& project;
   const Progress& progress;
+  const std::atomic<bool>* stop = nullptr;
 };
+
+// Held while a view is run or swept.
+inline std::string lease_of(const std::string& view) { return "view/" + view; }
+
+// Errors: kCancelled once the runs are to end.
+inline Result<void> check_stop(const RunContext& context) {
+  if (context.stop == nullptr || !context.stop->load(std::memory_order_relaxed)) return {};
+  return error(ErrorCode::kCancelled, "it was stopped before its end", {},
+               "run it again: it goes on where it was");
+}
 
 }  // namespace asof::materialize::internal

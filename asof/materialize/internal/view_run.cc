@@ -8,7 +8,6 @@
 
 #include "asof/base/check.h"
 #include "asof/materialize/internal/file_times.h"
-#include "asof/materialize/internal/last_run.h"
 #include "asof/materialize/internal/marker.h"
 #include "asof/materialize/internal/process_memory.h"
 
@@ -78,7 +77,7 @@ store::Generation& ViewRun::target() {
 Result<store::Run> ViewRun::execute() {
   begun_us_ = steady_now_us();
   run_.started = Timestamp{context_.clock.now_us()};
-  auto lease = context_.catalog.acquire_lease(context_.project, "view/" + run_.view);
+  auto lease = context_.catalog.acquire_lease(context_.project, lease_of(run_.view));
   if (!lease) {
     if (lease.error().code == ErrorCode::kConflict) return refuse();
     return std::move(lease).error();
@@ -89,11 +88,12 @@ Result<store::Run> ViewRun::execute() {
 }
 
 Result<store::Run> ViewRun::refuse() {
-  ASOF_TRY_ASSIGN(const auto last, read_last_run(context_.catalog, context_.project, run_.view));
+  ASOF_TRY_ASSIGN(const auto last,
+                  store::read_last_run(context_.catalog, context_.project, run_.view));
   std::string since;
   if (last && last->state == store::RunState::kRunning)
     since = fmt::format(" (since {}, process {})", to_string(last->started), last->process);
-  run_.state = store::RunState::kFailed;
+  run_.state = store::RunState::kRefused;
   run_.finished = run_.started;
   run_.error = fmt::format("another process is running it{}", since);
   return run_;
@@ -101,7 +101,7 @@ Result<store::Run> ViewRun::refuse() {
 
 // Under the lease, so that nothing read here is another run's work in progress.
 Result<void> ViewRun::begin() {
-  ASOF_TRY(bury_dead_run());
+  ASOF_TRY_ASSIGN(const int64_t run_before, bury_dead_run());
   ASOF_TRY_ASSIGN(const auto revision,
                   context_.catalog.read_revision(context_.project, std::nullopt));
   if (revision && revision->number != snapshot_->revision) {
@@ -112,21 +112,23 @@ Result<void> ViewRun::begin() {
   view_ = snapshot_->definitions.find_view(run_.view);
   if (view_ != nullptr) source_ = snapshot_->definitions.find_source(view_->source);
   ASOF_TRY_ASSIGN(run_.id, store::next_run_id(context_.catalog, context_.project));
-  const std::array<store::RecordWrite, 2> writes = {store::to_record(run_), last_run_record(run_)};
+  const std::array<store::RecordWrite, 2> writes = {store::to_record(run_),
+                                                    store::last_run_record(run_, run_before)};
   return context_.catalog.write_records(context_.project, writes);
 }
 
-// A run that the ledger calls running, while its lease is free, was killed.
-Result<void> ViewRun::bury_dead_run() {
-  ASOF_TRY_ASSIGN(auto last, read_last_run(context_.catalog, context_.project, run_.view));
-  if (!last || last->state != store::RunState::kRunning) return {};
+// A run that the ledger calls running, while its lease is free, was killed. Returns the view's last run; 0 = none.
+Result<int64_t> ViewRun::bury_dead_run() {
+  ASOF_TRY_ASSIGN(auto last, store::read_last_run(context_.catalog, context_.project, run_.view));
+  if (!last) return int64_t{0};
+  if (last->state != store::RunState::kRunning) return last->id;
   last->state = store::RunState::kFailed;
   last->error = last->process == run_.process
                     ? "it was never finished"
                     : fmt::format("process {} died before it was finished", last->process);
   const store::RecordWrite write = store::to_record(*last);
   ASOF_TRY(context_.catalog.write_records(context_.project, std::span(&write, 1)));
-  return {};
+  return last->id;
 }
 
 Result<void> ViewRun::load() {

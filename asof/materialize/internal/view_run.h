@@ -28,7 +28,7 @@ class ViewRun {
  private:
   Result<store::Run> refuse();
   Result<void> begin();
-  Result<void> bury_dead_run();
+  Result<int64_t> bury_dead_run();
   Result<void> load();
   Result<LoadQuestion> ask();
   Result<void> prepare();
