@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/options.h"
 #include "apps/cli/plan_text.h"
 
 namespace asof::cli {
@@ -173,9 +174,8 @@ void add_definition_commands(Commands& commands) {
       [options](Session& session) {
         return rollback(session, options->revision, options->allow_delete);
       });
-  rollback_command->add_option("REVISION", options->revision, "A number that `asof history` shows")
-      ->required()
-      ->check(CLI::PositiveNumber);
+  add_number(*rollback_command, "REVISION", options->revision, "A number that `asof history` shows")
+      ->required();
   rollback_command->add_flag("--allow-delete", options->allow_delete,
                              "Allow that objects of the newest revision go");
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/options.h"
 #include "apps/cli/run_text.h"
 #include "apps/cli/stop_on_signal.h"
 
@@ -128,7 +129,7 @@ void add_materialize_commands(Commands& commands) {
                      return show_runs(project, session.out(), runs->view, runs->limit);
                    });
   runs_command->add_option("--view", runs->view, "Only of this view");
-  runs_command->add_option("--limit", runs->limit, "At most this many (default 50)");
+  add_number(*runs_command, "--limit", runs->limit, "At most this many (default 50)");
 }
 
 }  // namespace asof::cli

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/options.h"
 
 namespace asof::cli {
 namespace {
@@ -149,8 +150,8 @@ void add_status_commands(Commands& commands) {
       "  asof verify\n  asof verify user_segment --sample 10000",
       [verify_options](Session& session) { return verify(session, *verify_options); });
   verify_command->add_option("VIEW", verify_options->views, "Views to verify; none = all");
-  verify_command->add_option("--sample", verify_options->sample,
-                             "Compare about this many keys a view");
+  add_number(*verify_command, "--sample", verify_options->sample,
+             "Compare about this many keys a view (default: all)");
 }
 
 }  // namespace asof::cli

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/options.h"
 
 namespace asof::cli {
 namespace {
@@ -276,7 +277,7 @@ void add_train_command(Commands& commands) {
                     "Instead of labels: every key the views hold, as of --at");
   command->add_option("--at", options->at, "The time for --all-entities: now, a time, -24h")
       ->type_name("T");
-  command->add_option("--preview", options->preview_rows, "Rows to show (default 10)");
+  add_number(*command, "--preview", options->preview_rows, "Rows to show (default 10)");
   command->alias("get-historical-features");
 }
 

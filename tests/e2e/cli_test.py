@@ -40,8 +40,13 @@ class Usage(repository.Repository):
         self.bad("train", "--labels", "x", "--service", "s", "--as-of", "then", code=2, says=["then", "known"])
         self.bad("train", "--all-entities", "--service", "s", code=2, says="--at")
         self.bad("get", code=2, says="SERVICE")
-        self.bad("rollback", "soon", code=2, says="REVISION")
         self.bad("list", "veiws", code=2, says=["veiws", "views"])
+
+    def test_a_number_that_means_nothing_is_told(self):
+        for command in (["runs", "--limit"], ["verify", "--sample"], ["train", "--preview"], ["rollback"]):
+            for text in ("0", "-1", "3x", "18446744073709551615"):
+                done = self.bad(*command, text, code=2, says=[f"'{text}' is no whole number from 1 up"])
+                self.assertIn("REVISION" if command == ["rollback"] else command[-1], done.err)
 
     def test_without_a_command_it_prints_help_and_fails_as_usage(self):
         done = self.asof()
