@@ -163,7 +163,7 @@ Result<int> list(Session& session, const std::string& asked) {
   const std::string kind = plural_kind(asked);
   if (kind.empty()) {
     return usage_failure(session, fmt::format("there are no '{}' in a registry", asked),
-                         suggestion(asked, kKinds) + "; kinds: " + join(kKinds));
+                         suggestion(asked, kKinds));
   }
   ASOF_TRY_ASSIGN(client::Project project, session.open_project());
   Output& out = session.out();
@@ -368,14 +368,13 @@ void add_lineage(Shown& shown, const registry::Lineage& lineage) {
 }
 
 Result<int> show(Session& session, const std::string& asked, const std::string& name) {
-  std::vector<std::string> kinds = kKinds;
-  kinds.emplace_back("dataset");
+  const std::vector<std::string> kinds{"entity",  "source", "view",   "feature",
+                                       "service", "run",    "dataset"};
   const bool dataset = asked == "dataset" || asked == "datasets";
   const std::string kind = dataset ? "dataset" : plural_kind(asked);
   if (kind.empty()) {
-    return usage_failure(
-        session, fmt::format("cannot show a '{}'", asked),
-        suggestion(asked, kinds) + "; kinds: entity, source, view, feature, service, run, dataset");
+    return usage_failure(session, fmt::format("cannot show a '{}'", asked),
+                         suggestion(asked, kinds));
   }
   ASOF_TRY_ASSIGN(client::Project project, session.open_project());
   if (dataset) return show_dataset(project, session.out(), name);

@@ -52,6 +52,7 @@ CLI::App* Commands::add(const std::string& name, const std::string& description,
                         const std::string& examples, CommandBody body) {
   CLI::App* command = app_.add_subcommand(name, description);
   command->fallthrough();
+  command->group("Commands");
   if (!examples.empty()) command->footer("\nExamples:\n" + examples);
   command->callback([this, body = std::move(body)] { chosen_ = body; });
   return command;

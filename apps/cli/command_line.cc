@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <string_view>
 
 #include "apps/cli/command.h"
+#include "apps/cli/help.h"
 #include "asof/base/nearest.h"
 
 namespace asof::cli {
@@ -61,11 +65,34 @@ std::string typed_command(int argc, const char* const* argv) {
   return {};
 }
 
+bool has_argument(int argc, const char* const* argv, std::string_view wanted) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc,
+                     [&](const char* argument) { return wanted == argument; });
+}
+
+// The field of a request ("from", "features[0]") as the option or argument that it was typed as; a file or a column stays.
+std::string as_typed(const std::string& field, const CLI::App& command) {
+  const std::string name = field.substr(0, field.find('['));
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_type_size() == 0) continue;
+    if (option->check_lname(name)) return "--" + name;
+    if (!option->get_positional()) continue;
+    const std::string argument = option->get_name(true, false);
+    const std::string word = CLI::detail::to_lower(argument.substr(0, argument.find(' ')));
+    if (word == name || word + "s" == name) return argument.substr(0, word.size());
+  }
+  return field;
+}
+
 // What CLI11 calls an error, in the words of the house.
 Error usage_error(const CLI::ParseError& failure, const CLI::App& app, const CLI::App* command) {
   const std::string help =
       command == nullptr ? "asof --help" : fmt::format("asof {} --help", command->get_name());
   Error out = error(ErrorCode::kInvalid, failure.what(), {}, fmt::format("see `{}`", help));
+  if (failure.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
+    // "--limit: 1 required N missing"
+    out.message = out.message.substr(0, out.message.find(':')) + ": its value is missing";
+  }
   const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&failure);
   if (extras == nullptr) return out;
   std::vector<std::string> unknown = app.remaining(true);
@@ -86,10 +113,13 @@ int parse_and_run(int argc, const char* const* argv, Output& out) {
   CLI::App app(kDescription, "asof");
   app.footer(kFooter);
   app.set_help_flag("-h,--help", "Print this help");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
   app.require_subcommand(1);
   Session session(out);
   session.program = argv[0];
+  // Known before anything can be wrong: a mistake is told as JSON, too.
+  out.set_json(has_argument(argc, argv, "--json"));
   bool version = false;
   app.add_option("-C", session.directory, "Work in this directory, as if started there")
       ->type_name("DIR");
@@ -112,23 +142,23 @@ int parse_and_run(int argc, const char* const* argv, Output& out) {
   const std::string typed = typed_command(argc, argv);
   const std::vector<std::string> names = command_names(app);
   if (!typed.empty() && std::find(names.begin(), names.end(), typed) == names.end()) {
-    out.failure(error(ErrorCode::kInvalid, fmt::format("unknown command '{}'", typed), {},
-                      suggestion(typed, names) + "; see `asof --help`"));
-    return kUsage;
+    const auto near = nearest(typed, names);
+    return usage_failure(session, fmt::format("unknown command '{}'", typed),
+                         near ? fmt::format("did you mean '{}'? see `asof --help`", *near)
+                              : "`asof --help` lists the commands");
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
-    out.raw(chosen.empty() ? app.help() : chosen.front()->help());
+    out.raw(chosen.empty() ? app.help() : chosen.front()->help("asof"));
     return kDone;
   } catch (const CLI::ParseError& failure) {
-    if (version) {
-      const char* const show_version[] = {argv[0], "version"};
-      return parse_and_run(2, show_version, out);
+    if (version && typed.empty()) {
+      const char* const show_version[] = {argv[0], "version", "--json"};
+      return parse_and_run(out.json() ? 3 : 2, show_version, out);
     }
     const auto chosen = app.get_subcommands();
-    out.set_json(session.json);
     if (typed.empty() && argc == 1) {
       out.note(app.help());
       return kUsage;
@@ -136,24 +166,29 @@ int parse_and_run(int argc, const char* const* argv, Output& out) {
     out.failure(usage_error(failure, app, chosen.empty() ? nullptr : chosen.front()));
     return kUsage;
   }
-  out.set_json(session.json);
   if (!session.directory.empty() && chdir(session.directory.c_str()) != 0) {
     out.failure(error(
         ErrorCode::kNotFound,
         fmt::format("cannot work in '{}': {}", session.directory, std::strerror(errno)), "-C"));
     return kFailed;
   }
-  const Result<int> done = commands.chosen()(session);
+  Result<int> done = commands.chosen()(session);
   if (done) return *done;
-  out.failure(done.error());
-  return exit_code_of(done.error().code);
+  Error failure = std::move(done).error();
+  failure.field = as_typed(failure.field, *app.get_subcommands().front());
+  out.failure(failure);
+  return exit_code_of(failure.code);
 }
 
 }  // namespace
 
 int run(int argc, const char* const* argv, Output& out) {
   try {
-    return parse_and_run(argc, argv, out);
+    const int code = parse_and_run(argc, argv, out);
+    const Result<void> written = out.finish();
+    if (written) return code;
+    out.failure(written.error());
+    return code == kDone ? kFailed : code;
   } catch (const std::exception& failure) {
     out.failure(error(ErrorCode::kInternal, fmt::format("unexpected: {}", failure.what()), {},
                       "this is a defect of asof; please report it with the command that you ran"));

@@ -38,12 +38,13 @@ Result<serve::Entities> entities_of(const std::vector<KeyArgument>& arguments,
     }
     auto value = parse_value(argument.text, keys[*column].type);
     if (!value) {
-      return error(
-          ErrorCode::kInvalid,
-          fmt::format("'{}' is no {}: {}", argument.text, to_string(keys[*column].type),
-                      value.error().message),
-          argument.name,
-          fmt::format("{} is declared as {}", argument.name, to_string(keys[*column].type)));
+      Error failure = std::move(value).error();
+      failure.field = argument.name;
+      if (failure.hint.empty()) {
+        failure.hint =
+            fmt::format("{} is declared as {}", argument.name, to_string(keys[*column].type));
+      }
+      return failure;
     }
     values[*column].push_back(std::move(*value));
   }
@@ -131,6 +132,11 @@ Result<int> get(Session& session, const GetOptions& options) {
         "asof get SERVICE key=value, or asof get --features view:feature key=value; "
         "`asof list services` shows what there is");
   }
+  if (!request.service.empty() && !request.features.empty()) {
+    return usage_failure(
+        session, fmt::format("service '{}' and --features exclude each other", request.service),
+        "leave one of them out");
+  }
   ASOF_TRY_ASSIGN(client::Project project, session.open_lasting_project());
   ASOF_TRY_ASSIGN(const auto plan, project.prepare_read(request));
   ASOF_TRY_ASSIGN(const serve::Entities entities, entities_of(arguments, *plan));
@@ -155,8 +161,10 @@ void add_options(CLI::App& command, const std::shared_ptr<GetOptions>& options) 
   command.add_option(
       "SERVICE key=value", options->words,
       "The service, then the join keys of one entity; a key given again begins the next one");
-  command.add_option("--features", options->features,
-                     "Instead of a service: view:feature, a whole view, or a bare name; a,b,…");
+  command
+      .add_option("--features", options->features,
+                  "Instead of a service: view:feature, a whole view, or a bare name; a,b,…")
+      ->type_name("NAMES");
   command.add_flag("--status", options->status,
                    "Show why a value is what it is, its event time and age");
   command.add_flag("--full-feature-names", options->full_names, "Call every feature view__feature");

@@ -114,7 +114,8 @@ void add_materialize_commands(Commands& commands) {
       [incremental](Session& session) { return materialize(session, *incremental); });
   alias->add_option("END", incremental->to, "Load what is missing up to this (default now)")
       ->type_name("T");
-  alias->add_option("--views,-v", incremental->views, "Views to load; none = all that are online");
+  alias->add_option("--views,-v", incremental->views, "Views to load; none = all that are online")
+      ->type_name("VIEW");
 
   struct Runs {
     std::string view;
@@ -128,7 +129,7 @@ void add_materialize_commands(Commands& commands) {
                      ASOF_TRY_ASSIGN(client::Project project, session.open_project());
                      return show_runs(project, session.out(), runs->view, runs->limit);
                    });
-  runs_command->add_option("--view", runs->view, "Only of this view");
+  runs_command->add_option("--view", runs->view, "Only of this view")->type_name("VIEW");
   add_number(*runs_command, "--limit", runs->limit, "At most this many (default 50)");
 }
 

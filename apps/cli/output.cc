@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace asof::cli {
 namespace {
@@ -14,9 +16,12 @@ size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-void write_line(FILE* file, std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), file);
-  if (line.empty() || line.back() != '\n') std::fputc('\n', file);
+// False, with errno, where it could not be written.
+bool write_line(FILE* file, std::string_view line) {
+  errno = 0;
+  bool written = std::fwrite(line.data(), 1, line.size(), file) == line.size();
+  if (line.empty() || line.back() != '\n') written = std::fputc('\n', file) != EOF && written;
+  return written;
 }
 
 void append_error(std::string& out, const Error& error, const std::string& indent) {
@@ -59,7 +64,7 @@ bool Output::is_terminal() const { return isatty(fileno(notes_)) == 1; }
 void Output::print(std::string_view line) {
   if (json_) return;
   status_line("");
-  write_line(results_, line);
+  write_result(line);
 }
 
 void Output::print(const TextTable& table) {
@@ -68,14 +73,28 @@ void Output::print(const TextTable& table) {
 
 void Output::document(const Json& document) {
   if (!json_) return;
-  write_line(results_, document.dump(2, ' ', false, Json::error_handler_t::replace));
+  write_result(document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-void Output::raw(std::string_view text) { write_line(results_, text); }
+void Output::raw(std::string_view text) { write_result(text); }
+
+void Output::write_result(std::string_view text) {
+  if (!write_line(results_, text) && write_failure_ == 0) write_failure_ = errno;
+}
+
+Result<void> Output::finish() {
+  if (std::fflush(results_) != 0 && write_failure_ == 0) write_failure_ = errno;
+  if (write_failure_ == 0 && std::ferror(results_) == 0) return {};
+  return error(
+      ErrorCode::kUnavailable,
+      fmt::format("the result could not be written to standard output: {}",
+                  std::generic_category().message(write_failure_ == 0 ? EIO : write_failure_)),
+      {}, "what was done is done; only the output is missing");
+}
 
 void Output::note(std::string_view line) {
   status_line("");
-  std::fflush(results_);
+  if (std::fflush(results_) != 0 && write_failure_ == 0) write_failure_ = errno;
   write_line(notes_, line);
 }
 

@@ -47,8 +47,14 @@ class Output {
   void status_line(std::string_view line);
   // `error: …` with its hint and all its details on stderr; as a document on stdout with --json.
   void failure(const Error& error);
+  // Writes out what is still held back. Errors: kUnavailable where any of the results could not be written: a full disk, a
+  // closed pipe. A program that prints its results calls it last.
+  Result<void> finish();
 
  private:
+  void write_result(std::string_view text);
+
+  int write_failure_ = 0;  // errno of the first write of results that failed
   FILE* results_;
   FILE* notes_;
   bool json_ = false;

@@ -253,11 +253,16 @@ void add_train_command(Commands& commands) {
       "  asof train … --explain                                                      what would be "
       "read, and how",
       [options](Session& session) { return train(session, *options); });
-  command->add_option("--labels", options->labels,
-                      "Rows to join: a Parquet or CSV file, a glob, or a SELECT");
-  command->add_option("--service,-s", options->service, "The features of this service");
-  command->add_option("--features,-f", options->features,
-                      "Or these: view:feature, a whole view, a bare name; a,b,…");
+  command
+      ->add_option("--labels", options->labels,
+                   "Rows to join: a Parquet or CSV file, a glob, or a SELECT")
+      ->type_name("ROWS");
+  command->add_option("--service,-s", options->service, "The features of this service")
+      ->type_name("SERVICE");
+  command
+      ->add_option("--features,-f", options->features,
+                   "Or these: view:feature, a whole view, a bare name; a,b,…")
+      ->type_name("NAMES");
   command
       ->add_option("--time", options->time_column,
                    "The labels' time column (default event_timestamp, else the only one)")
@@ -268,8 +273,10 @@ void add_train_command(Commands& commands) {
       ->add_option("-o,--output", options->output,
                    "Write .parquet or .csv; without it only a preview is shown")
       ->type_name("FILE");
-  command->add_option("--as-of", options->as_of,
-                      "event or known, for all views (default: as each view says)");
+  command
+      ->add_option("--as-of", options->as_of,
+                   "event or known, for all views (default: as each view says)")
+      ->type_name("TIME");
   command->add_flag("--status", options->status, "Add a column <feature>__status for each feature");
   command->add_flag("--explain", options->explain,
                     "Say what would be read and by which rule; join nothing");

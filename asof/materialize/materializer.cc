@@ -17,12 +17,14 @@ namespace asof::materialize {
 
 namespace {
 
-Result<void> check_range(const MaterializeSpec& spec) {
-  if (spec.from && spec.to && *spec.from >= *spec.to)
-    return error(
-        ErrorCode::kInvalid,
-        fmt::format("the range ({}, {}] is empty", to_string(*spec.from), to_string(*spec.to)),
-        "from", "`from` must lie before `to`");
+Result<void> check_range(const MaterializeSpec& spec, Timestamp now) {
+  const Timestamp to = spec.to.value_or(now);
+  if (spec.from && *spec.from >= to)
+    return error(ErrorCode::kInvalid,
+                 fmt::format("the range ({}, {}] is empty", to_string(*spec.from), to_string(to)),
+                 "from",
+                 spec.to ? "`from` must lie before `to`"
+                         : "`from` must lie before now, which is the end where no `to` is given");
   if (spec.full && spec.from)
     return error(ErrorCode::kInvalid, "a full run has no beginning", "from",
                  "leave `from` out, or `full`");
@@ -61,7 +63,7 @@ Result<std::vector<std::string>> choose_views(const model::Definitions& definiti
 Result<std::vector<store::Run>> Materializer::run(const std::string& project,
                                                   const MaterializeSpec& spec,
                                                   const Progress& progress) {
-  ASOF_TRY(check_range(spec));
+  ASOF_TRY(check_range(spec, Timestamp{clock_.now_us()}));
   ASOF_TRY_ASSIGN(const auto snapshot, plan::read_snapshot(catalog_, project));
   ASOF_TRY_ASSIGN(const std::vector<std::string> views,
                   choose_views(snapshot->definitions, spec.views, "views"));

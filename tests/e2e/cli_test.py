@@ -2,12 +2,16 @@
 
 import json
 import re
+import subprocess
 
 import repository
 import shop
 
 COMMANDS = ["init", "validate", "plan", "apply", "list", "show", "history", "rollback", "materialize", "materialize-incremental",
             "runs", "train", "get", "serve", "status", "verify", "schema", "doctor", "version"]
+
+
+OPTION = re.compile(r"(?<![-\w])--[a-z][a-z-]+")
 
 
 class Usage(repository.Repository):
@@ -25,8 +29,30 @@ class Usage(repository.Repository):
         text = (repository.ROOT / "docs/cli.md").read_text()
         for command in COMMANDS:
             self.assertIn(f"asof {command}", text)
-            for option in re.findall(r"--[a-z][a-z-]+", self.good(command, "--help").out):
+            for option in OPTION.findall(self.good(command, "--help").out):
                 self.assertIn(option, text, command)
+
+    def test_every_option_in_the_document_is_one_of_its_command(self):
+        helps = {command: set(OPTION.findall(self.good(command, "--help").out)) for command in COMMANDS}
+        general, *sections = re.split(r"(?m)^### ", (repository.ROOT / "docs/cli.md").read_text())
+        everywhere = set(OPTION.findall(self.good("--help").out))
+        self.assertLessEqual(set(OPTION.findall(general)), everywhere.union(*helps.values()))
+        for section in sections:
+            commands = [command for command in COMMANDS if f"asof {command}" in section]
+            known = everywhere.union(*(helps[command] for command in commands))
+            if commands == ["serve"]:
+                known |= {"--schedule", "--no-schedule"}  # the server's part of this change brings them
+            self.assertEqual(set(OPTION.findall(section)) - known, set(), commands)
+
+    def test_the_help_of_a_command_tells_its_line_its_aliases_and_the_general_options(self):
+        help_text = self.good("get", "--help").out
+        self.assertIn("Usage: asof get [SERVICE key=value…] [options]\n", help_text)
+        self.assertIn("Also:  asof get-online-features\n", help_text)
+        for option in ("-C DIR", "--json", "--now T"):
+            self.assertRegex(help_text, rf"(?m)^  {option} ")
+        for command in COMMANDS:
+            if command != "serve":
+                self.assertNotRegex(self.good(command, "--help").out, r"\b(TEXT|U?INT|REQUIRED|Excludes)\b")
 
     def test_a_misspelt_command_or_option_is_named_with_the_nearest(self):
         self.bad("aply", code=2, says=["aply", "apply"])
@@ -40,6 +66,7 @@ class Usage(repository.Repository):
         self.bad("train", "--labels", "x", "--service", "s", "--as-of", "then", code=2, says=["then", "known"])
         self.bad("train", "--all-entities", "--service", "s", code=2, says="--at")
         self.bad("get", code=2, says="SERVICE")
+        self.bad("get", "churn", "--features", "stats:orders", "customer_id=1", code=2, says=["churn", "--features"])
         self.bad("list", "veiws", code=2, says=["veiws", "views"])
 
     def test_a_number_that_means_nothing_is_told(self):
@@ -57,12 +84,23 @@ class Usage(repository.Repository):
         document = self.bad("plan", "--json", says="asof.yaml").json
         self.assertEqual(document["error"]["code"], "not_found")
         self.assertIn("asof init", document["error"]["hint"])
+        for words in (["aply"], ["plan", "--detailled"], ["runs", "--limit", "x"], ["runs", "--limit"], ["get"], ["list", "veiws"], []):
+            self.assertEqual(self.bad("--json", *words, code=2).json["error"]["code"], "invalid", words)
+
+    def test_results_that_cannot_be_written_are_a_failure(self):
+        for words in (["version"], ["version", "--json"], ["--help"], ["schema"]):
+            with open("/dev/full", "w") as full:
+                process = subprocess.run([repository.PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(process.returncode, 1, words)
+            self.assertIn("No space left on device", process.stderr)
 
     def test_version_is_told_in_both_forms(self):
         text = self.good("version").out
         document = self.good("--json", "version").json
         self.assertTrue(text.startswith(f"asof {document['version']}\n"))
         self.assertEqual(self.good("--version").out, text)
+        self.assertEqual(self.good("--version", "--json").json, document)
+        self.assertEqual(self.good("--json", "--version").json, document)
         self.assertEqual(document["online"], ["lmdb", "memory", "redis", "sqlite"])
 
     def test_schemas_are_json(self):

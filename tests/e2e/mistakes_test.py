@@ -48,6 +48,15 @@ class Names(shop.Shop):
             self.assertEqual(status, 404, text)
             self.assertIn("churn", json.loads(text)["error"]["hint"])
 
+    def test_what_was_typed_is_called_as_it_was_typed(self):
+        self.shop()
+        for words, name in ((["get", "chrun", "customer_id=1"], "SERVICE"), (["get", "--features", "stat", "customer_id=1"], "--features"),
+                            (["materialize", "stat"], "VIEW"), (["materialize-incremental", "-v", "stat"], "--views"),
+                            (["verify", "stat"], "VIEW"), (["rollback", "9"], "REVISION"),
+                            (["train", "--labels", "labels.csv", "-s", "chrun"], "--service"),
+                            (["materialize", "--from", "2026-01-03", "--to", "2026-01-02"], "--from")):
+            self.bad(*words, says=f"error: {name}: ")
+
     def test_a_misspelt_join_key_is_named_with_the_nearest(self):
         self.shop()
         self.bad("get", "churn", "custmer_id=1", says=["custmer_id", "customer_id"])
@@ -57,7 +66,8 @@ class Names(shop.Shop):
 class Keys(shop.Shop):
     def test_text_for_an_integer_key_is_an_error_that_names_the_key(self):
         self.shop()
-        self.bad("get", "churn", "customer_id=one", says=["customer_id", "one", "int64"])
+        done = self.bad("get", "churn", "customer_id=one", says="customer_id: 'one' is not of type int64")
+        self.assertEqual(done.err.count("'one'"), 1, done)
         with repository.Server(self) as server:
             status, _, text = server.post("/v1/services/churn/features", {"entities": [{"customer_id": "1"}]})
             self.assertEqual(status, 400, text)
@@ -126,6 +136,12 @@ class Times(shop.Shop):
         self.assertEqual(done.code, 1, done)
         self.assertIn("1900-2200", done.err)
         self.assertIn("time_unit", done.err)
+
+    def test_a_range_that_ends_before_it_begins_is_refused_also_where_its_end_is_now(self):
+        self.shop()
+        self.bad("materialize", "--from", "2026-01-03", "--to", "2026-01-02", says=["--from", "is empty"])
+        self.bad("materialize", "--from", "2026-01-11", says=["--from", "is empty", "now"])
+        self.assertEqual(self.good("runs", "--json").json, [])
 
     def test_a_max_age_shorter_than_the_age_of_the_data_is_told(self):
         self.shop(features=shop.FEATURES.replace("    features:\n      - orders", "    max_age: 1h\n    features:\n      - orders"))
