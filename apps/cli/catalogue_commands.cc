@@ -340,11 +340,23 @@ Result<Shown> find_object(const plan::Snapshot& snapshot, const std::string& kin
   return find_feature(all, name);
 }
 
+// A value of a manifest in a line: of whole documents only what they hold, by kind; --json shows them.
+std::string manifest_text(const std::string& value) {
+  const Json document = Json::parse(value, nullptr, false);
+  if (!document.is_object()) return value;
+  std::vector<std::string> words;
+  for (const auto& [key, held] : document.items()) {
+    if (held.is_array() && !held.empty()) words.push_back(fmt::format("{}: {}", key, held.size()));
+  }
+  return words.empty() ? value : join(words) + " (--json shows them)";
+}
+
 Result<int> show_dataset(client::Project& project, Output& out, const std::string& path) {
   ASOF_TRY_ASSIGN(const training::DatasetReport report, project.inspect_dataset(path));
   out.document(Json{{"dataset", path}, {"manifest", report.manifest}, {"moved", report.moved}});
   TextTable table;
-  for (const auto& [key, value] : report.manifest) table.rows.push_back({key, value});
+  for (const auto& [key, value] : report.manifest)
+    table.rows.push_back({key, manifest_text(value)});
   out.print(table);
   if (report.moved.empty()) {
     out.print("The definitions are still those that it was made with.");

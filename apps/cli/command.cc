@@ -17,8 +17,7 @@ Result<std::optional<Timestamp>> Session::set_now() {
   }
   auto now = parse_time_argument(text, Timestamp{SystemClock().now_us()});
   if (!now) {
-    return error(ErrorCode::kInvalid,
-                 fmt::format("{} is '{}': {}", from, text, now.error().message), {},
+    return error(ErrorCode::kInvalid, now.error().message, std::string(from),
                  "write it as 2026-05-08T00:00:00Z, 2026-05-08 or -24h");
   }
   if (!now_said_) out_.note(fmt::format("clock set to {} ({})", to_string(*now), from));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 #include <optional>
 
 namespace asof::cli {
@@ -47,6 +46,14 @@ bool is_id_name(const std::string& name) {
 bool is_known_name(const std::string& name) {
   return contains_any(lower(name), {"created", "ingest", "known", "loaded", "inserted", "arriv",
                                     "processed", "updated"});
+}
+
+// Of an integer: "ts", "event_ts_us", "watched_at", "ms"; but no "duration_ms", which is a measure.
+bool is_time_name(const std::string& name) {
+  if (name == "ms" || name == "us" || name == "ns") return true;
+  if (contains_any(name, {"timestamp", "epoch"}) || name.ends_with("date")) return true;
+  std::string words = "_" + name + "_";
+  return contains_any(words, {"_ts_", "_at_", "_time_", "_date_", "_datetime_", "_when_"});
 }
 
 std::string columns_text(const store::SourceInspection& inspection) {
@@ -116,14 +123,13 @@ void guess_times(const store::SourceInspection& inspection, Guess& guess) {
   }
   for (const ColumnInfo& column : inspection.columns) {
     const std::string name = lower(column.name);
-    if (!column.type || column.type->kind != TypeKind::kInt64 ||
-        !contains_any(name, {"time", "_ts", "date", "epoch", "_at"}))
+    if (!column.type || column.type->kind != TypeKind::kInt64 || &column == guess.key ||
+        !is_time_name(name))
       continue;
     guess.event_time = &column;
-    guess.time_unit = name.ends_with("_us")   ? "us"
-                      : name.ends_with("_ns") ? "ns"
-                      : name.ends_with("_s")  ? "s"
-                                              : "ms";
+    guess.time_unit = "ms";
+    for (const char* unit : {"us", "ns", "s"})
+      if (name == unit || name.ends_with(std::string("_") + unit)) guess.time_unit = unit;
     guess.reasons.push_back(
         fmt::format("event_time {}: integers whose name says time; time_unit {} is a guess",
                     column.name, guess.time_unit));
@@ -204,7 +210,8 @@ std::string yaml_of(const std::string& name, const std::string& path,
 
 }  // namespace
 
-Result<Draft> draft_view(const std::string& path, const store::SourceInspection& inspection) {
+Result<Draft> draft_view(const std::string& file_name, const std::string& path,
+                         const store::SourceInspection& inspection) {
   Guess guess;
   guess_key(inspection, guess);
   if (guess.key == nullptr) {
@@ -232,7 +239,7 @@ Result<Draft> draft_view(const std::string& path, const store::SourceInspection&
                  fmt::format("{} has a key and times, but no column that could be a feature", path),
                  path, columns_text(inspection));
   }
-  const std::string name = identifier(std::filesystem::path(path).stem().string());
+  const std::string name = identifier(file_name);
   return Draft{name, yaml_of(name, path, inspection, guess), guess.reasons};
 }
 

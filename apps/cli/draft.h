@@ -16,6 +16,7 @@ struct Draft {
 };
 
 // `path` as it shall stand in the definition. Errors: kInvalid where no column can be a key or a time, with the columns.
-Result<Draft> draft_view(const std::string& path, const store::SourceInspection& inspection);
+Result<Draft> draft_view(const std::string& file_name, const std::string& path,
+                         const store::SourceInspection& inspection);
 
 }  // namespace asof::cli

@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <system_error>
 
 #include "apps/cli/command.h"
 #include "apps/cli/draft.h"
@@ -26,16 +28,22 @@ struct InitOptions {
   std::string from;
 };
 
+std::string reason_of(int number) {
+  return std::generic_category().message(number == 0 ? EIO : number);
+}
+
 Result<void> write_file(const fs::path& path, std::string_view text) {
   std::error_code failure;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), failure);
+  errno = 0;
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();
-  if (!file)
-    return error(ErrorCode::kUnavailable, fmt::format("cannot write {}", path.string()),
-                 path.string());
-  return {};
+  if (file) return {};
+  return error(ErrorCode::kUnavailable,
+               fmt::format("cannot write {}: {}", path.string(),
+                           failure ? failure.message() : reason_of(errno)),
+               {}, "choose a folder that you may write to: asof init DIR");
 }
 
 std::vector<std::string> template_names() {
@@ -147,24 +155,50 @@ Result<int> init_from_template(Session& session, const InitOptions& options) {
   return kDone;
 }
 
+// The source of a draft: the file, seen from the repository, and a name after it.
+Result<model::Source> source_of(const std::string& given, const fs::path& home) {
+  const bool is_glob = given.find_first_of("*?[") != std::string::npos;
+  if (!is_glob && access(given.c_str(), R_OK) != 0) {
+    return error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                 fmt::format("cannot read '{}': {}", given, reason_of(errno)), "from",
+                 "name a Parquet or CSV file, or a glob of them in quotes");
+  }
+  std::error_code failure;
+  const fs::path file = fs::absolute(given, failure).lexically_normal();
+  model::Source source;
+  // A path from the root stays one; others are seen from the repository, whose definitions hold them.
+  source.path = fs::path(given).is_absolute() ? file.generic_string()
+                                              : file.lexically_relative(home).generic_string();
+  fs::path named = file;
+  while (named.filename().string().find_first_of("*?[=") != std::string::npos)
+    named = named.parent_path();
+  source.name = named.stem().string();
+  return source;
+}
+
+// An error about the file, which it calls as it is called from the repository, in the words of who gave it.
+Error as_given(Error failure, const std::string& path, const std::string& given) {
+  for (std::string* text : {&failure.message, &failure.hint}) replace_all(*text, path, given);
+  failure.field = failure.field == path ? "" : failure.field;
+  return failure;
+}
+
 Result<int> init_from_file(Session& session, const InitOptions& options) {
   const fs::path directory = options.directory;
   ASOF_TRY(refuse_existing(directory));
-  // Where the file is, seen from the repository.
   std::error_code failure;
-  const fs::path file = fs::absolute(options.from, failure).lexically_normal();
   const fs::path home = fs::absolute(directory, failure).lexically_normal();
-  const std::string path = file.lexically_relative(home).generic_string();
+  ASOF_TRY_ASSIGN(const model::Source source, source_of(options.from, home));
   const store::EngineSet& engines = client::built_in_engines();
   store::EngineAddress address;
   address.directory = home.string();
   ASOF_TRY_ASSIGN(const auto offline,
                   engines.open_offline(model::ProjectConfig{}.offline.url, address));
-  model::Source source;
-  source.name = file.stem().string();
-  source.path = path;
-  ASOF_TRY_ASSIGN(const store::SourceInspection inspection, offline->inspect(source));
-  ASOF_TRY_ASSIGN(const Draft draft, draft_view(path, inspection));
+  const auto inspection = offline->inspect(source);
+  if (!inspection) return as_given(inspection.error(), source.path, options.from);
+  const auto drafted = draft_view(source.name, source.path, *inspection);
+  if (!drafted) return as_given(drafted.error(), source.path, options.from);
+  const Draft& draft = *drafted;
   std::string project_text(embedded_texts().at("empty/asof.yaml"));
   replace_all(project_text, "my_project", draft.name);
   const std::string features = fmt::format("features/{}.yaml", draft.name);
@@ -172,7 +206,9 @@ Result<int> init_from_file(Session& session, const InitOptions& options) {
   ASOF_TRY(write_file(directory / features, draft.yaml));
   ASOF_TRY(write_state_folder(directory));
   say_done(session.out(), directory, {std::string(client::kProjectFile), features}, draft.reasons,
-           fmt::format("read {}, correct what was guessed wrong\nasof plan\nasof apply", features));
+           fmt::format("read {}, correct what was guessed wrong\nasof plan && asof apply\nasof "
+                       "materialize\nasof verify",
+                       features));
   return kDone;
 }
 

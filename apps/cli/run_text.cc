@@ -37,17 +37,16 @@ Result<int> show_runs(client::Project& project, Output& out, const std::string& 
   ASOF_TRY_ASSIGN(const std::vector<store::Run> runs,
                   store::read_runs(*catalog, project.config().project, view, limit));
   TextTable table{{"run", "view", "kind", "state", "started", "rows read", "written", "rejected",
-                   "seconds", "error"},
+                   "took", "error"},
                   {},
                   {true, false, false, false, false, true, true, true, true}};
   Json document = Json::array();
   for (const store::Run& run : runs) {
-    table.rows.push_back({std::to_string(run.id), run.view, std::string(to_string(run.kind)),
-                          std::string(to_string(run.state)), to_string(run.started),
-                          format_count(unsigned_of(run.rows_read)),
-                          format_count(unsigned_of(run.rows_written)),
-                          format_count(unsigned_of(rejected_rows(run))),
-                          fmt::format("{:.1f}", run.seconds), run.error});
+    table.rows.push_back(
+        {std::to_string(run.id), run.view, std::string(to_string(run.kind)),
+         std::string(to_string(run.state)), to_string(run.started),
+         format_count(unsigned_of(run.rows_read)), format_count(unsigned_of(run.rows_written)),
+         format_count(unsigned_of(rejected_rows(run))), format_seconds(run.seconds), run.error});
     document.push_back(Json::parse(store::to_json(run)));
   }
   out.document(document);
@@ -95,7 +94,7 @@ Result<int> show_run(client::Project& project, Output& out, const std::string& i
     line("rejected", fmt::format("{}: {}", reason, rows));
   for (const std::string& file : run.unreadable) line("unreadable", file);
   for (const std::string& note : run.notes) line("note", note);
-  line("seconds", fmt::format("{:.3f}", run.seconds));
+  line("took", format_seconds(run.seconds));
   line("peak memory", format_bytes(unsigned_of(run.peak_memory_bytes)));
   line("error", run.error);
   out.print(table);

@@ -101,14 +101,17 @@ void examine_online(client::Project& project, std::vector<Finding>& findings) {
   const auto snapshot = project.snapshot();
   if (!catalog || !snapshot) return;
   const auto lost = materialize::check_marker(**online, **catalog, **snapshot);
-  findings.push_back(
-      found("loaded data", lost, "the online store holds what the ledger committed"));
-  if (!lost) return;
-  for (const auto& [view, why] : *lost) {
-    if (!why.empty())
-      findings.push_back(
-          {"view " + view, false, why, fmt::format("run `asof materialize {}`", view)});
+  const size_t before = findings.size();
+  if (lost) {
+    for (const auto& [view, why] : *lost) {
+      if (!why.empty())
+        findings.push_back(
+            {"view " + view, false, why, fmt::format("run `asof materialize {}`", view)});
+    }
   }
+  if (findings.size() == before)
+    findings.push_back(
+        found("loaded data", lost, "the online store holds what the ledger committed"));
 }
 
 Result<int> doctor(Session& session) {

@@ -1,7 +1,10 @@
 // status, verify: is what is online fresh, and is it right?
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "apps/cli/command.h"
 #include "apps/cli/options.h"
@@ -11,6 +14,10 @@ namespace {
 
 std::string age_text(const std::optional<double>& hours) {
   return hours ? format_age(*hours) : "-";
+}
+// As it was promised: "1h", "1d".
+std::string promise_text(const std::optional<double>& hours) {
+  return hours ? to_string(Duration{std::llround(*hours * 3600) * kMicrosPerSecond}) : "-";
 }
 std::string time_text(const std::optional<Timestamp>& time) {
   return time ? to_string(*time) : "-";
@@ -43,7 +50,7 @@ Result<int> status(Session& session, const StatusCommandOptions& asked) {
     stale = stale || view.verdict == "stale" || view.verdict == "never loaded";
     table.rows.push_back(
         {view.view, view.verdict, time_text(view.last_run), age_text(view.age_hours),
-         age_text(view.event_age_hours), age_text(view.threshold_hours),
+         age_text(view.event_age_hours), promise_text(view.threshold_hours),
          format_count(static_cast<uint64_t>(std::max<int64_t>(view.rows_online, 0))),
          time_text(view.next_run)});
     for (const materialize::FeatureCoverage& feature : view.coverage) {
@@ -74,13 +81,10 @@ struct VerifyOptions {
 };
 
 Json to_json(const audit::ViewVerification& view) {
-  Json out{{"view", view.view},
-           {"note", view.note},
-           {"keys_compared", view.keys_compared},
-           {"equal", view.equal},
-           {"pending", view.pending},
-           {"expired", view.expired},
-           {"differences", view.differences},
+  Json out{{"view", view.view},        {"note", view.note},
+           {"failed", view.failed},    {"keys_compared", view.keys_compared},
+           {"equal", view.equal},      {"pending", view.pending},
+           {"expired", view.expired},  {"differences", view.differences},
            {"examples", Json::array()}};
   for (const audit::Difference& difference : view.examples) {
     out["examples"].push_back({{"key", difference.key},
@@ -92,41 +96,55 @@ Json to_json(const audit::ViewVerification& view) {
   return out;
 }
 
+// The causes first; then how many, and the first differences.
+void print_verification(Output& out, const std::vector<audit::ViewVerification>& views) {
+  TextTable table{{"view", "keys", "equal", "differences", "pending", "expired"},
+                  {},
+                  {false, true, true, true, true, true}};
+  TextTable examples{{"  view", "key", "feature", "online", "offline", "cause"}, {}, {}};
+  uint64_t differences = 0, compared = 0, failed = 0;
+  std::set<std::pair<std::string, std::string>> shown;
+  for (const audit::ViewVerification& view : views) {
+    if (view.failed) ++failed;
+    differences += view.differences;
+    compared += view.keys_compared;
+    if (!view.note.empty()) out.print(fmt::format("{}: {}", view.view, view.note));
+    table.rows.push_back({view.view, format_count(view.keys_compared), format_count(view.equal),
+                          format_count(view.differences), format_count(view.pending),
+                          format_count(view.expired)});
+    for (const audit::Difference& difference : view.examples) {
+      shown.emplace(view.view, difference.key);
+      examples.rows.push_back({"  " + view.view, difference.key, difference.feature,
+                               difference.online, difference.offline, difference.cause});
+    }
+  }
+  if (!views.empty()) out.print(table);
+  if (!examples.rows.empty()) out.print("\n" + to_string(examples));
+  if (shown.size() < differences)
+    out.print(fmt::format("  {} of {} shown.", format_count(shown.size()),
+                          plural(differences, "difference")));
+  if (failed > 0) out.print(plural(failed, "view") + " could not be verified: see above.");
+  if (differences > 0 || failed == 0)
+    out.print(fmt::format("{} in {}.",
+                          differences == 0 ? "No difference" : plural(differences, "difference"),
+                          plural(compared, "key")));
+}
+
 Result<int> verify(Session& session, const VerifyOptions& options) {
   ASOF_TRY_ASSIGN(client::Project project, session.open_lasting_project());
   audit::VerifySpec spec;
   spec.views = options.views;
   spec.sample = options.sample;
   ASOF_TRY_ASSIGN(const std::vector<audit::ViewVerification> views, project.verify(spec));
-  TextTable table{{"view", "keys", "equal", "differences", "pending", "expired", "note"},
-                  {},
-                  {false, true, true, true, true, true}};
-  TextTable examples{{"  view", "key", "feature", "online", "offline", "cause"}, {}, {}};
   Json document = Json::array();
-  uint64_t differences = 0;
-  uint64_t compared = 0;
-  bool any_failed = false;
+  bool good = true;
   for (const audit::ViewVerification& view : views) {
-    any_failed = any_failed || view.failed;
-    differences += view.differences;
-    compared += view.keys_compared;
-    table.rows.push_back({view.view, format_count(view.keys_compared), format_count(view.equal),
-                          format_count(view.differences), format_count(view.pending),
-                          format_count(view.expired), view.note});
-    for (const audit::Difference& difference : view.examples) {
-      examples.rows.push_back({"  " + view.view, difference.key, difference.feature,
-                               difference.online, difference.offline, difference.cause});
-    }
+    good = good && !view.failed && view.differences == 0;
     document.push_back(to_json(view));
   }
-  Output& out = session.out();
-  out.document(document);
-  if (!views.empty()) out.print(table);
-  if (!examples.rows.empty()) out.print("\n" + to_string(examples));
-  out.print(differences == 0 ? fmt::format("No difference in {}.", plural(compared, "key"))
-                             : fmt::format("{} in {}.", plural(differences, "difference"),
-                                           plural(compared, "key")));
-  return differences == 0 && !any_failed ? kDone : kFailed;
+  session.out().document(document);
+  print_verification(session.out(), views);
+  return good ? kDone : kFailed;
 }
 
 }  // namespace

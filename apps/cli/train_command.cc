@@ -168,7 +168,11 @@ void print_report(Output& out, const training::TrainingReport& report,
                         report.time_column, format_bytes(report.peak_memory_bytes)));
   print_proof(out, report);
   for (const std::string& notice : report.notices) out.note("note: " + notice);
-  if (!options.output.empty()) out.print(fmt::format("Wrote {}.", options.output));
+  if (options.output.empty()) {
+    out.note("nothing was written: add -o train.parquet, or .csv, to keep the training set");
+  } else {
+    out.print(fmt::format("Wrote {}.", options.output));
+  }
 }
 
 void print_explanation(Output& out, const training::Explanation& explanation) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asof/audit/internal/view_comparison.h"
+#include "asof/materialize/materializer.h"
 #include "asof/plan/selection.h"
 #include "asof/store/ledger.h"
 
@@ -42,6 +43,7 @@ Result<std::vector<ViewVerification>> verify(store::Catalog& catalog, store::Off
                                              const VerifySpec& spec) {
   ASOF_TRY_ASSIGN(const auto views, choose_views(snapshot, spec.views));
   const Timestamp now{clock.now_us()};
+  ASOF_TRY_ASSIGN(const auto lost, materialize::check_marker(online, catalog, snapshot));
   std::vector<ViewVerification> out;
   for (const model::FeatureView* view : views) {
     ViewVerification result;
@@ -56,6 +58,11 @@ Result<std::vector<ViewVerification>> verify(store::Catalog& catalog, store::Off
         result = {};
         result.view = view->name;
         result.note = "could not be compared: " + compared.error().text();
+        result.failed = true;
+      }
+      if (const auto loss = lost.find(view->name); loss != lost.end() && !loss->second.empty()) {
+        result.note = fmt::format("{}; run `asof materialize {}`{}{}", loss->second, view->name,
+                                  result.note.empty() ? "" : "; ", result.note);
         result.failed = true;
       }
     }

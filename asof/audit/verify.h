@@ -30,7 +30,9 @@ struct ViewVerification {
   std::string view;
   std::string
       note;  // "never materialized", "not online", "could not be compared: …"; "" = compared, nothing to say
-  bool failed = false;  // it should have been compared, and could not be
+  // It should have been compared, and could not be; or the online store has lost its rows, which the note then says first,
+  // since that is the cause of every difference.
+  bool failed = false;
   uint64_t keys_compared = 0;
   uint64_t equal = 0;
   uint64_t pending =

@@ -107,6 +107,16 @@ void judge(const model::FeatureView& view, const store::ViewState* state, const 
                            threshold.promise);
 }
 
+// Rows that max_age makes null are loaded well, and yet nobody gets a value.
+std::string note_age(const model::FeatureView& view, const store::ViewState& state, Timestamp now) {
+  if (!view.max_age || !state.newest_event ||
+      *state.newest_event >= subtract_saturating(now, *view.max_age))
+    return {};
+  return fmt::format(
+      "its newest event is {} old, beyond its max_age {}: every value reads OUTSIDE_MAX_AGE",
+      describe_age(between(*state.newest_event, now)), to_string(*view.max_age));
+}
+
 // What is counted of one view while its table is scanned.
 struct CoverageOfView {
   ViewStatus* status = nullptr;
@@ -243,6 +253,8 @@ Result<std::vector<ViewStatus>> read_status(store::Catalog& catalog, store::Onli
         next_run_of(view, state == nullptr ? std::nullopt : state->last_run_started, now);
     auto loss = lost.find(view.name);
     judge(view, state, loss == lost.end() ? "" : loss->second, threshold, now, status);
+    if (state != nullptr && state->serving.number != 0 && status.reason.empty())
+      status.reason = note_age(view, *state, now);
     out.push_back(std::move(status));
   }
   if (online != nullptr && options.coverage)

@@ -20,7 +20,8 @@ struct FeatureCoverage {
 struct ViewStatus {
   std::string view;
   std::string verdict;  // "fresh", "stale", "never loaded", "not online"
-  // Why it is stale: what was promised, what was met. Or that rows of the future wait online, by a clock set to the past.
+  // Why it is stale: what was promised, what was met. Or why it has no values all the same: rows of the future wait online, by a
+  // clock set to the past; or its newest event is beyond max_age.
   std::string reason;
   std::optional<double> age_hours;        // of the last successful run
   std::optional<double> event_age_hours;  // of the newest event online

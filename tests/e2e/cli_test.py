@@ -154,8 +154,22 @@ class Init(repository.Repository):
 
     def test_a_file_without_a_time_cannot_be_drafted_and_says_why(self):
         self.write("users.csv", "user_id,page\nu1,home\n")
-        self.bad("init", "mine", "--from", "users.csv", says=["time", "page"])
-        self.bad("init", "mine", "--from", "nothing.parquet", says="nothing.parquet")
+        self.bad("init", "mine", "--from", "users.csv", says=["no column of users.csv is a time", "page"])
+        self.bad("init", "mine", "--from", "nothing.parquet",
+                 says="--from: cannot read 'nothing.parquet': No such file or directory")
+
+    def test_a_folder_that_cannot_be_written_is_told_with_the_reason(self):
+        self.write("file", "")
+        self.bad("init", "file/mine", "--template", "empty", says=["file/mine", "Not a directory"])
+
+    def test_a_path_from_the_root_stays_one_and_a_glob_is_named_after_its_folder(self):
+        rows = "user_id,ts,page\nu1,1767225600000,home\nu2,1767312000000,cart\n"
+        self.write("visits/1.csv", rows)
+        self.good("init", "mine", "--from", self.path / "visits/*.csv")
+        self.assertIn(f"{self.path}/visits/*.csv", (self.path / "mine/features/visits.yaml").read_text())
+        self.good("-C", "mine", "apply")
+        self.good("-C", "mine", "materialize")
+        self.assertIn('"page":"cart"', self.good("-C", "mine", "get", "visits_v1", "user_id=u2").out)
 
 
 class Catalogue(shop.Shop):
@@ -192,13 +206,37 @@ class Catalogue(shop.Shop):
         self.good("status", "--check")
         self.assertEqual(self.asof("status", "--check", "--max-age", "1h", "--now", "2026-01-10T02:00:00Z").code, 1)
 
+    def test_more_differences_than_are_shown_are_counted(self):
+        many = "SELECT i AS customer_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS event_timestamp, i AS orders, 'x' AS category FROM range(100) t(i)"
+        self.shop(stats=many)
+        self.good("materialize")
+        for path in (self.path / ".asof/online").iterdir():
+            path.unlink()
+        done = self.asof("verify")
+        self.assertIn("20 of 100 differences shown.", done.out)
+        self.assertIn("100 differences in 100 keys.", done.out)
+
+    def test_a_promise_is_shown_as_it_was_given_and_a_short_run_in_milliseconds(self):
+        self.shop(features=shop.FEATURES.replace("    features:\n      - orders", "    freshness: 1h\n    features:\n      - orders"))
+        self.good("materialize")
+        self.assertRegex(self.good("status").out, r"(?m)^stats .* 1h +2 ")
+        self.assertRegex(self.good("runs").out, r"(?m)^ +1  stats .* \d+ ms$")
+
     def test_a_lost_online_store_is_told_and_loaded_again(self):
         self.shop()
         self.good("materialize")
         for path in (self.path / ".asof/online").iterdir():
             path.unlink()
         self.bad("get", "churn", "customer_id=1", says="materialize")
+        done = self.asof("verify")
+        self.assertEqual(done.code, 1, done)
+        self.assertRegex(done.out, r"\Astats: the online store is empty.*; run `asof materialize stats`\n")
+        doctor = self.asof("doctor", "--json")
+        self.assertEqual(doctor.code, 1, doctor)
+        self.assertEqual([check["check"] for check in doctor.json["checks"] if not check["ok"]], ["view stats"])
+        self.assertNotIn("loaded data", doctor.out)
         self.good("materialize")
+        self.good("verify")
         self.assertIn('"orders":2', self.good("get", "churn", "customer_id=1").out)
 
 
@@ -216,6 +254,16 @@ class Train(shop.Shop):
         done = self.good("train", "--labels", "labels.csv", "--service", "churn")
         self.assertIn("0 of 2 rows use a value from the future.", done.out)
         self.assertRegex(done.out, r"Row 1, as of 2026-01-02T00:00:00Z:\n  stats  from 2026-01-01T00:00:00Z\n")
+
+    def test_what_was_not_written_is_said_and_a_manifest_is_readable(self):
+        self.shop()
+        done = self.good("train", "--labels", "labels.csv", "--service", "churn")
+        self.assertIn("nothing was written: add -o", done.err)
+        done = self.good("train", "--labels", "labels.csv", "--service", "churn", "-o", "train.parquet")
+        self.assertNotIn("nothing was written", done.err)
+        shown = self.good("show", "dataset", "train.parquet").out
+        self.assertRegex(shown, r"(?m)^asof.definitions +entities: 1, .*views: 1")
+        self.assertLess(max(map(len, shown.splitlines())), 160)
 
     def test_all_entities_give_one_row_a_key(self):
         self.shop()

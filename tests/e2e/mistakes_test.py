@@ -150,6 +150,12 @@ class Times(shop.Shop):
         self.assertEqual(done.code, 0, done)
         self.assertIn("older than", done.err)
         self.assertIn("max_age 1h", done.err)
+        self.write("labels.csv", "customer_id,event_timestamp\n1,2026-01-09T00:00:00Z\n")
+        self.assertIn("the only row of stats is older than its max_age 1h", self.train().err)
+        self.assertIn("note: the newest row read is of 2026-01-03T00:00:00Z: beyond max_age 1h", self.good("materialize").out)
+        [status] = self.good("status", "--json").json
+        self.assertEqual(status["status"], "fresh")
+        self.assertIn("beyond its max_age 1h: every value reads OUTSIDE_MAX_AGE", status["reason"])
 
 
 class Places(shop.Shop):

@@ -443,6 +443,12 @@ void ViewRun::flip_and_date() {
 }
 
 void ViewRun::note_counts() {
+  if (view_ != nullptr && view_->max_age && newest_event_us_ &&
+      *newest_event_us_ < subtract_saturating(run_.started, *view_->max_age).us)
+    run_.notes.push_back(
+        fmt::format("the newest row read is of {}: beyond max_age {}, every value written reads "
+                    "OUTSIDE_MAX_AGE",
+                    to_string(Timestamp{*newest_event_us_}), to_string(*view_->max_age)));
   if (ambiguous_times_ != 0)
     run_.notes.push_back(
         fmt::format("{} local times happened twice: read as the later instant", ambiguous_times_));

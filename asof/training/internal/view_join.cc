@@ -265,9 +265,11 @@ std::optional<std::string> ViewJoin::age_notice() const {
     unit = 3600 * kMicrosPerSecond;
   }
   const Duration age{youngest_outside_->us / unit * unit};
-  return fmt::format("all {} rows of {} are older than its max_age {}; the newest is {} old",
-                     outside_max_age_, report_.view, types::to_string(*selected_.view->max_age),
-                     types::to_string(age));
+  return fmt::format(
+      "{} of {} older than its max_age {}; the newest is {} old",
+      outside_max_age_ == 1 ? "the only row" : fmt::format("all {} rows", outside_max_age_),
+      report_.view + (outside_max_age_ == 1 ? " is" : " are"),
+      types::to_string(*selected_.view->max_age), types::to_string(age));
 }
 
 }  // namespace asof::training::internal
