@@ -22,6 +22,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,12 @@ inline bool is_installed(const std::string& program) {
     at = end + 1;
   }
   return false;
+}
+
+// Why nothing can run on Redis here; nothing where it can.
+inline std::optional<std::string> lacks_redis() {
+  if (is_installed("redis-server")) return std::nullopt;
+  return "redis-server is not installed";
 }
 
 inline bool requires_all_parts() {
@@ -108,6 +115,9 @@ class RedisServer {
   // Starts it on the same port, empty. False where it does not answer.
   bool restart() {
     stop();
+    // What the one before has logged is no word of this one.
+    std::error_code ignored;
+    std::filesystem::remove(folder_ / "log", ignored);
     process_ = spawn();
     if (process_ > 0 && wait_until_ready()) return true;
     std::ifstream log(folder_ / "log");

@@ -22,10 +22,7 @@ CasePath online_redis_path(const std::string& layout) {
         ASOF_TRY_ASSIGN(auto store, engines::online::redis::engine().open(address));
         return OpenedOnline{std::move(server), std::move(store)};
       });
-  path.lacks = []() -> std::optional<std::string> {
-    if (store::testing::is_installed("redis-server")) return std::nullopt;
-    return "redis-server is not installed";
-  };
+  path.lacks = store::testing::lacks_redis;
   return path;
 }
 

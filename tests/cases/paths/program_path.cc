@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "asof/store/testing/redis_server.h"
 #include "tests/cases/duck.h"
 #include "tests/cases/json_answers.h"
 #include "tests/cases/training_file.h"
@@ -64,8 +65,11 @@ Result<Finished> run_program(const fs::path& directory, std::vector<std::string>
 
 class ProgramSession final : public Session {
  public:
-  ProgramSession(std::string program, fs::path directory, Duck duck)
-      : program_(std::move(program)), directory_(std::move(directory)), duck_(std::move(duck)) {}
+  ProgramSession(std::string program, fs::path directory, Duck duck, std::shared_ptr<void> server)
+      : program_(std::move(program)),
+        directory_(std::move(directory)),
+        duck_(std::move(duck)),
+        server_(std::move(server)) {}
 
   Result<void> define(const model::Definitions& definitions, const std::string& yaml) override {
     definitions_ = definitions;
@@ -157,6 +161,7 @@ class ProgramSession final : public Session {
   fs::path directory_;
   Duck duck_;
   model::Definitions definitions_;
+  std::shared_ptr<void> server_;  // of the online store, where it has one
 };
 
 }  // namespace
@@ -167,23 +172,47 @@ std::string program_to_test() {
   return (fs::read_symlink("/proc/self/exe", failure).parent_path() / "asof").string();
 }
 
-CasePath program_path(std::string name, std::string online_url) {
+CasePath program_path(std::string name, StartStore start_store) {
   CasePath path;
   path.name = "program_" + std::move(name);
   path.refuses = [](const Case&) { return std::optional<std::string>(); };
-  path.open =
-      [url = std::move(online_url)](const fs::path& directory) -> Result<std::unique_ptr<Session>> {
-    std::ofstream(directory / "asof.yaml") << "project: cases\nonline: \"" << url << "\"\n";
+  path.open = [start_store = std::move(start_store)](
+                  const fs::path& directory) -> Result<std::unique_ptr<Session>> {
+    ASOF_TRY_ASSIGN(ProgramStore store, start_store());
+    std::ofstream(directory / "asof.yaml") << "project: cases\nonline: " << store.online << "\n";
     ASOF_TRY_ASSIGN(Duck duck, Duck::open());
-    return std::unique_ptr<Session>(
-        std::make_unique<ProgramSession>(program_to_test(), directory, std::move(duck)));
+    return std::unique_ptr<Session>(std::make_unique<ProgramSession>(
+        program_to_test(), directory, std::move(duck), std::move(store.server)));
   };
   return path;
 }
 
+namespace {
+
+CasePath embedded_path(std::string name, std::string url) {
+  return program_path(std::move(name), [url = std::move(url)]() -> Result<ProgramStore> {
+    return {{url, nullptr}};
+  });
+}
+
+// A redis-server for each case, on a free loopback port.
+CasePath redis_path(const std::string& layout) {
+  CasePath path = program_path("redis_" + layout, [layout]() -> Result<ProgramStore> {
+    std::shared_ptr<store::testing::RedisServer> server = store::testing::RedisServer::start();
+    if (server == nullptr) return error(ErrorCode::kUnavailable, "redis-server does not start");
+    return ProgramStore{
+        fmt::format("{{url: 'redis://{}/0', layout: {}}}", server->address(), layout), server};
+  });
+  path.lacks = store::testing::lacks_redis;
+  return path;
+}
+
+}  // namespace
+
 std::vector<CasePath> all_paths() {
-  return {program_path("lmdb", "lmdb:.asof/online"),
-          program_path("sqlite", "sqlite:.asof/online.db")};
+  return {embedded_path("lmdb", "lmdb:.asof/online"),
+          embedded_path("sqlite", "sqlite:.asof/online.db"), redis_path("packed"),
+          redis_path("fields")};
 }
 
 }  // namespace asof::cases

@@ -1,6 +1,8 @@
 // The path through the program itself.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "tests/cases/path.h"
@@ -11,7 +13,14 @@ namespace asof::cases {
 // ASOF_PROGRAM, else `asof` beside this test.
 std::string program_to_test();
 
-// Named program_<name>; `online_url` as in asof.yaml.
-CasePath program_path(std::string name, std::string online_url);
+// An online store as asof.yaml names it, and what it needs for as long as it is used: a server.
+struct ProgramStore {
+  std::string online;
+  std::shared_ptr<void> server;
+};
+using StartStore = std::function<Result<ProgramStore>()>;
+
+// Named program_<name>.
+CasePath program_path(std::string name, StartStore start_store);
 
 }  // namespace asof::cases
