@@ -340,15 +340,25 @@ Result<Shown> find_object(const plan::Snapshot& snapshot, const std::string& kin
   return find_feature(all, name);
 }
 
-// A value of a manifest in a line: of whole documents only what they hold, by kind; --json shows them.
-std::string manifest_text(const std::string& value) {
+// A value of a manifest in a line: of documents the names or paths that they list, of definitions how many; --json shows all.
+std::string manifest_text(const std::string& key, const std::string& value) {
   const Json document = Json::parse(value, nullptr, false);
-  if (!document.is_object()) return value;
   std::vector<std::string> words;
-  for (const auto& [key, held] : document.items()) {
-    if (held.is_array() && !held.empty()) words.push_back(fmt::format("{}: {}", key, held.size()));
+  const auto add_names = [&](const Json& list, const char* called) {
+    for (const Json& each : list) {
+      if (each.is_object() && each.contains(called)) words.push_back(each.value(called, ""));
+    }
+  };
+  if (key == "asof.definitions" && document.is_object()) {
+    for (const auto& [kind, list] : document.items())
+      words.push_back(fmt::format("{}: {}", kind, list.size()));
+    words.emplace_back("--json shows them");
+  } else if (document.is_array()) {
+    add_names(document, "name");
+  } else if (document.is_object()) {
+    for (const auto& [name, files] : document.items()) add_names(files, "path");
   }
-  return words.empty() ? value : join(words) + " (--json shows them)";
+  return words.empty() ? value : join(words);
 }
 
 Result<int> show_dataset(client::Project& project, Output& out, const std::string& path) {
@@ -356,7 +366,7 @@ Result<int> show_dataset(client::Project& project, Output& out, const std::strin
   out.document(Json{{"dataset", path}, {"manifest", report.manifest}, {"moved", report.moved}});
   TextTable table;
   for (const auto& [key, value] : report.manifest)
-    table.rows.push_back({key, manifest_text(value)});
+    table.rows.push_back({key, manifest_text(key, value)});
   out.print(table);
   if (report.moved.empty()) {
     out.print("The definitions are still those that it was made with.");

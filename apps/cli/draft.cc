@@ -94,6 +94,26 @@ void guess_key(const store::SourceInspection& inspection, Guess& guess) {
   }
 }
 
+// Whether a column of integers may be the event time; it is then.
+bool guess_integer_time(const store::SourceInspection& inspection, Guess& guess) {
+  for (const ColumnInfo& column : inspection.columns) {
+    const std::string name = lower(column.name);
+    if (!column.type || column.type->kind != TypeKind::kInt64 || &column == guess.key ||
+        !is_time_name(name))
+      continue;
+    guess.event_time = &column;
+    guess.time_unit = "ms";
+    for (const char* unit : {"us", "ns", "s"})
+      if (name == unit || name.ends_with(std::string("_") + unit)) guess.time_unit = unit;
+    guess.reasons.push_back(
+        fmt::format("event_time {}: integers whose name says time; time_unit {} is a guess",
+                    column.name, guess.time_unit));
+    guess.known_time = nullptr;
+    return true;
+  }
+  return false;
+}
+
 void guess_times(const store::SourceInspection& inspection, Guess& guess) {
   std::vector<const ColumnInfo*> times;
   for (const ColumnInfo& column : inspection.columns) {
@@ -106,6 +126,11 @@ void guess_times(const store::SourceInspection& inspection, Guess& guess) {
         (guess.event_time == nullptr || lower(column->name).find("event") != std::string::npos))
       guess.event_time = column;
   }
+  // Days beside integers that are called times: a birthday, and the events' own.
+  const bool only_dates = std::all_of(times.begin(), times.end(), [](const ColumnInfo* column) {
+    return column->type && column->type->kind == TypeKind::kDate;
+  });
+  if (only_dates && guess_integer_time(inspection, guess)) return;
   // A single time is the event's, whatever it is called.
   if (guess.event_time == nullptr) std::swap(guess.event_time, guess.known_time);
   if (guess.event_time != nullptr) {
@@ -119,20 +144,6 @@ void guess_times(const store::SourceInspection& inspection, Guess& guess) {
           "known_time {}: its name says when a row was written; without it, late rows leak",
           guess.known_time->name));
     }
-    return;
-  }
-  for (const ColumnInfo& column : inspection.columns) {
-    const std::string name = lower(column.name);
-    if (!column.type || column.type->kind != TypeKind::kInt64 || &column == guess.key ||
-        !is_time_name(name))
-      continue;
-    guess.event_time = &column;
-    guess.time_unit = "ms";
-    for (const char* unit : {"us", "ns", "s"})
-      if (name == unit || name.ends_with(std::string("_") + unit)) guess.time_unit = unit;
-    guess.reasons.push_back(
-        fmt::format("event_time {}: integers whose name says time; time_unit {} is a guess",
-                    column.name, guess.time_unit));
     return;
   }
 }

@@ -82,6 +82,18 @@ TEST(Draft, TakesIntegersForTimesByTheirNamesButNoMeasures) {
   }
 }
 
+TEST(Draft, TakesIntegersThatAreCalledATimeBeforeDays) {
+  store::SourceInspection inspection;
+  inspection.columns = {column("user_id", TypeKind::kInt64), column("ts", TypeKind::kInt64),
+                        column("joined", TypeKind::kDate)};
+  inspection.columns.back().is_time = true;
+  const auto draft = draft_view("x", "x.csv", inspection);
+  ASSERT_TRUE(draft);
+  const model::Definitions definitions = definitions_of(*draft);
+  EXPECT_EQ(definitions.sources[0].event_time, "ts");
+  EXPECT_EQ(definitions.views[0].features[0].name, "joined");
+}
+
 TEST(Draft, GivesNamesThatDefinitionsCanHave) {
   store::SourceInspection inspection;
   inspection.columns = {column("User ID", TypeKind::kString), column("at", TypeKind::kTimestamp),

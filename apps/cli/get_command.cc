@@ -56,7 +56,7 @@ Result<serve::Entities> entities_of(const std::vector<KeyArgument>& arguments,
     if (values[column].size() != 1 && values[column].size() != entities) {
       return error(ErrorCode::kInvalid,
                    values[column].empty()
-                       ? fmt::format("join key '{}' is missing", keys[column].name)
+                       ? std::string("this join key is missing")
                        : fmt::format("'{}' is given {} times, another key {} times",
                                      keys[column].name, values[column].size(), entities),
                    keys[column].name, fmt::format("add {}=…", keys[column].name));
@@ -123,7 +123,7 @@ Result<int> get(Session& session, const GetOptions& options) {
       request.service = word;
     } else {
       return usage_failure(session, fmt::format("'{}' is no key=value", word),
-                           "write user_id=8a2f");
+                           fmt::format("write {}=…", word));
     }
   }
   if (request.service.empty() && request.features.empty()) {

@@ -6,6 +6,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/version.h"
+#include "asof/client/shown_url.h"
 #include "asof/materialize/materializer.h"
 #include "asof/model/json_schema.h"
 
@@ -95,8 +96,13 @@ void examine_definitions(client::Project& project, std::vector<Finding>& finding
 
 void examine_online(client::Project& project, std::vector<Finding>& findings) {
   const auto online = project.online();
-  findings.push_back(found("online store", online, project.config().online.url));
-  if (!online) return;
+  // It is opened without a word to its server: a question tells whether it is there.
+  const std::string url = client::shown_url(project.config().online.url);
+  const Result<std::optional<std::string>> reached =
+      online ? (*online)->read_mark(store::kIdentityMark)
+             : Result<std::optional<std::string>>(online.error());
+  findings.push_back(found("online store", reached, url));
+  if (!reached) return;
   const auto catalog = project.catalog();
   const auto snapshot = project.snapshot();
   if (!catalog || !snapshot) return;
@@ -121,8 +127,10 @@ Result<int> doctor(Session& session) {
   findings.push_back(found("repository", project, project ? project->directory() : ""));
   if (project) {
     const auto catalog = project->catalog();
-    findings.push_back(found("registry", catalog, project->config().registry.url));
-    findings.push_back(found("offline store", project->offline(), project->config().offline.url));
+    findings.push_back(
+        found("registry", catalog, client::shown_url(project->config().registry.url)));
+    findings.push_back(found("offline store", project->offline(),
+                             client::shown_url(project->config().offline.url)));
     examine_definitions(*project, findings);
     examine_online(*project, findings);
     const model::ServerConfig& server = project->config().server;

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "asof/client/shown_url.h"
 #include "asof/model/places.h"
 #include "asof/model/validate.h"
 
@@ -128,7 +129,7 @@ struct Project::State {
       auto result = open(engine.url, address_of(engine));
       if (!result) {
         return std::move(result).error().with_context(
-            fmt::format("opening the {} ({})", role, engine.url));
+            fmt::format("opening the {} ({})", role, shown_url(engine.url)));
       }
       store = std::move(result).value();
     }

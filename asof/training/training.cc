@@ -174,9 +174,10 @@ Result<Explanation> explain(store::OfflineStore& offline, const plan::Snapshot& 
                                                                : scan.source->path;
     const bool by_known = !scan.source->known_time.empty() &&
                           spec.as_of.value_or(selected.view->as_of) == model::AsOf::kKnown;
-    view.time_rule = fmt::format("{} <= {}", scan.source->event_time, out.time_column);
+    view.time_rule = fmt::format("{} <= labels.{}", scan.source->event_time, out.time_column);
     if (by_known)
-      view.time_rule += fmt::format(" and {} <= {}", scan.source->known_time, out.time_column);
+      view.time_rule +=
+          fmt::format(" and {} <= labels.{}", scan.source->known_time, out.time_column);
     if (selected.view->max_age)
       view.time_rule += fmt::format(", at most {} old", to_string(*selected.view->max_age));
     for (const store::ScanColumn& key : scan.keys) view.columns.push_back(key.from);

@@ -290,7 +290,7 @@ TEST_F(TrainingTest, ExplainsWithoutReadingTheHistory) {
   EXPECT_EQ(explanation->label_rows, 4u);
   ASSERT_THAT(explanation->views, SizeIs(3));
   EXPECT_EQ(explanation->views[0].time_rule,
-            "happened <= event_timestamp and seen <= event_timestamp");
+            "happened <= labels.event_timestamp and seen <= labels.event_timestamp");
   EXPECT_THAT(explanation->views[0].keys, ElementsAre("user_id = labels.user_id"));
   EXPECT_THAT(explanation->output_columns,
               ElementsAre("user_id", "item_id", "event_timestamp", "label", "count", "place",
