@@ -40,8 +40,6 @@ class Usage(repository.Repository):
         for section in sections:
             commands = [command for command in COMMANDS if f"asof {command}" in section]
             known = everywhere.union(*(helps[command] for command in commands))
-            if commands == ["serve"]:
-                known |= {"--schedule", "--no-schedule"}  # the server's part of this change brings them
             self.assertEqual(set(OPTION.findall(section)) - known, set(), commands)
 
     def test_the_help_of_a_command_tells_its_line_its_aliases_and_the_general_options(self):
