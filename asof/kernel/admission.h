@@ -3,7 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "asof/model/definitions.h"
 #include "asof/types/batch.h"
@@ -11,7 +15,43 @@
 
 namespace asof::kernel {
 
-enum class Rejection { kNone, kNullKey, kNullEventTime, kImplausibleEventTime, kNullKnownTime };
+enum class Rejection {
+  kNone,
+  kNullKey,
+  kNullEventTime,
+  kImplausibleEventTime,
+  kNullKnownTime,
+  kOlderThanRetention
+};
+
+// What reports and the ledger call a reason, by its number.
+inline constexpr std::array<std::string_view, 6> kRejectionNames = {"",
+                                                                    "null key",
+                                                                    "null event time",
+                                                                    "event time outside 1900-2200",
+                                                                    "null known time",
+                                                                    "older than online_retention"};
+
+// Rows that do not count, by reason.
+class RejectionCounts {
+ public:
+  void add(Rejection reason) { ++rows_[static_cast<size_t>(reason)]; }
+  uint64_t of(Rejection reason) const { return rows_[static_cast<size_t>(reason)]; }
+  RejectionCounts& operator+=(const RejectionCounts& other) {
+    for (size_t i = 0; i < rows_.size(); ++i) rows_[i] += other.rows_[i];
+    return *this;
+  }
+  // The reasons that were met.
+  std::map<std::string, uint64_t> by_name() const {
+    std::map<std::string, uint64_t> out;
+    for (size_t i = 1; i < rows_.size(); ++i)
+      if (rows_[i] != 0) out.emplace(kRejectionNames[i], rows_[i]);
+    return out;
+  }
+
+ private:
+  std::array<uint64_t, kRejectionNames.size()> rows_{};
+};
 
 // The times of a feature row under its view's time rule. `from_us` is the instant from which it
 // counts.

@@ -22,18 +22,6 @@ constexpr uint64_t kLastHash = std::numeric_limits<uint64_t>::max();
 
 size_t shard_of(uint64_t hash) { return hash & (kShards - 1); }
 
-enum Refusal {
-  kNullKey,
-  kNullEventTime,
-  kImplausibleEventTime,
-  kNullKnownTime,
-  kOlderThanRetention,
-  kRefusals
-};
-constexpr std::array<const char*, kRefusals> kRefusalNames = {
-    "null key", "null event time", "event time outside 1900-2200", "null known time",
-    "older than online_retention"};
-
 void lower(std::optional<int64_t>& least, int64_t value) {
   least = least ? std::min(*least, value) : value;
 }
@@ -63,9 +51,9 @@ struct alignas(64) Worker {
   std::array<uint32_t, kShards + 1> starts{};
 
   uint64_t rows = 0;
-  std::array<uint64_t, kRefusals> refused{};
+  RejectionCounts rejected;
   uint64_t deferred = 0;
-  std::optional<int64_t> deferred_from_us, deferred_known_us, newest_known_us, newest_event_us;
+  std::optional<int64_t> deferred_known_us, newest_known_us, newest_event_us;
 };
 
 // A key held, ready to be sorted: the first bytes beyond what all keys share, and the slot.
@@ -109,6 +97,18 @@ struct NewestRows::State {
   std::vector<Worker> workers;
 };
 
+NewestRowsSpec newest_rows_spec(const store::Table& table, const store::Slot& slot,
+                                const model::Source& source, model::AsOf as_of,
+                                Timestamp admitted_until) {
+  NewestRowsSpec spec;
+  spec.key_columns = table.key_columns;
+  spec.layout = slot.layout.get();
+  spec.has_known_time = !source.known_time.empty();
+  spec.as_of = as_of;
+  spec.admitted_until_us = admitted_until.us;
+  return spec;
+}
+
 NewestRows::NewestRows(NewestRowsSpec spec, uint64_t from, size_t workers)
     : state_(std::make_unique<State>(std::move(spec), from, workers)) {}
 NewestRows::~NewestRows() = default;
@@ -121,30 +121,26 @@ void NewestRows::State::select(const Batch& batch, Worker& worker) {
   worker.candidates.clear();
   worker.rows += batch.rows;
   for (size_t row = 0; row < batch.rows; ++row) {
-    if (worker.keys.is_null(row)) {
-      ++worker.refused[kNullKey];
-      continue;
-    }
-    RowAdmission admission = admit(event, known, spec.as_of, row);
-    switch (admission.rejection) {
-      case Rejection::kNone: break;
-      case Rejection::kNullKey: ++worker.refused[kNullKey]; continue;
-      case Rejection::kNullEventTime: ++worker.refused[kNullEventTime]; continue;
-      case Rejection::kImplausibleEventTime: ++worker.refused[kImplausibleEventTime]; continue;
-      case Rejection::kNullKnownTime: ++worker.refused[kNullKnownTime]; continue;
-    }
-    if (spec.retained_from_us && admission.event_us < *spec.retained_from_us) {
-      ++worker.refused[kOlderThanRetention];
+    RowAdmission admission;
+    if (worker.keys.is_null(row))
+      admission.rejection = Rejection::kNullKey;
+    else
+      admission = admit(event, known, spec.as_of, row);
+    if (admission.rejection == Rejection::kNone && spec.retained_from_us &&
+        admission.event_us < *spec.retained_from_us)
+      admission.rejection = Rejection::kOlderThanRetention;
+    if (admission.rejection != Rejection::kNone) {
+      worker.rejected.add(admission.rejection);
       continue;
     }
     bool has_known = known != nullptr && admission.known_us != kNullTimeUs;
-    if (has_known) raise(worker.newest_known_us, admission.known_us);
     if (admission.from_us > spec.admitted_until_us) {
       ++worker.deferred;
-      lower(worker.deferred_from_us, admission.from_us);
       if (has_known) lower(worker.deferred_known_us, admission.known_us);
       continue;
     }
+    if (has_known && admission.known_us <= spec.admitted_until_us)
+      raise(worker.newest_known_us, admission.known_us);
     raise(worker.newest_event_us, admission.event_us);
     uint64_t hash = worker.keys.hash(row);
     if (hash >= from && hash <= until)
@@ -300,16 +296,16 @@ bool NewestRows::covers(std::string_view key) const {
 
 NewestRowsCounts NewestRows::counts() const {
   NewestRowsCounts out;
+  RejectionCounts rejected;
   for (const Worker& worker : state_->workers) {
     out.rows += worker.rows;
-    for (size_t i = 0; i < kRefusals; ++i)
-      if (worker.refused[i] != 0) out.rejected[kRefusalNames[i]] += worker.refused[i];
+    rejected += worker.rejected;
     out.deferred += worker.deferred;
-    if (worker.deferred_from_us) lower(out.deferred_from_us, *worker.deferred_from_us);
     if (worker.deferred_known_us) lower(out.deferred_known_us, *worker.deferred_known_us);
     if (worker.newest_known_us) raise(out.newest_known_us, *worker.newest_known_us);
     if (worker.newest_event_us) raise(out.newest_event_us, *worker.newest_event_us);
   }
+  out.rejected = rejected.by_name();
   return out;
 }
 

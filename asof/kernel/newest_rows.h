@@ -17,6 +17,7 @@
 
 #include "asof/codec/row_codec.h"
 #include "asof/kernel/admission.h"
+#include "asof/store/online_store.h"
 #include "asof/types/batch.h"
 
 namespace asof::kernel {
@@ -31,16 +32,20 @@ struct NewestRowsSpec {
   uint64_t memory_budget_bytes = 512ull << 20;
 };
 
+// The spec of a view's rows in a place of a store. What remains to be said: retention and memory.
+NewestRowsSpec newest_rows_spec(const store::Table& table, const store::Slot& slot,
+                                const model::Source& source, model::AsOf as_of,
+                                Timestamp admitted_until);
+
 struct NewestRowsCounts {
   uint64_t rows = 0;
-  // "null key", "null event time", "event time outside 1900-2200",.
-  std::map<std::string, uint64_t> rejected;
-  // "null known time", "older than online_retention"
+  std::map<std::string, uint64_t> rejected;  // by kRejectionNames
   uint64_t deferred = 0;
-  std::optional<int64_t> deferred_from_us;  // the earliest instant from which a deferred row counts
   std::optional<int64_t> deferred_known_us;  // the earliest known time among deferred rows
-  std::optional<int64_t> newest_known_us;    // the greatest known time seen
-  std::optional<int64_t> newest_event_us;    // the greatest event time admitted
+  // Of the rows admitted: the greatest known time up to `admitted_until_us`, and the greatest event
+  // time. A known time beyond says nothing of the rows that will be known before it.
+  std::optional<int64_t> newest_known_us;
+  std::optional<int64_t> newest_event_us;
 };
 
 class NewestRows {

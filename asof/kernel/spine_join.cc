@@ -19,8 +19,6 @@ struct LabelIndex::State {
 LabelIndex::LabelIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LabelIndex::~LabelIndex() = default;
 LabelIndex::LabelIndex(LabelIndex&&) noexcept = default;
-size_t LabelIndex::labels() const { return state_->table.labels(); }
-size_t LabelIndex::keys() const { return state_->table.groups().size(); }
 
 namespace {
 
@@ -158,17 +156,16 @@ void SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) const {
   counts.rows += batch.rows;
   worker.landings.clear();
   for (size_t row = 0; row < batch.rows; ++row) {
-    if (worker.keys.is_null(row)) {
-      ++counts.null_keys;
+    RowAdmission admission;
+    if (worker.keys.is_null(row))
+      admission.rejection = Rejection::kNullKey;
+    else
+      admission = admit(event, known, spec.as_of, row);
+    if (admission.rejection != Rejection::kNone) {
+      counts.rejected.add(admission.rejection);
+      if (admission.rejection == Rejection::kImplausibleEventTime)
+        counts.implausible_event_us = admission.event_us;
       continue;
-    }
-    RowAdmission admission = admit(event, known, spec.as_of, row);
-    switch (admission.rejection) {
-      case Rejection::kNone: break;
-      case Rejection::kNullKey: ++counts.null_keys; continue;
-      case Rejection::kNullEventTime: ++counts.null_event_times; continue;
-      case Rejection::kImplausibleEventTime: ++counts.implausible_event_times; continue;
-      case Rejection::kNullKnownTime: ++counts.null_known_times; continue;
     }
     table.prefetch_entry(worker.keys.hash(row));
     worker.landings.push_back(
@@ -272,10 +269,9 @@ SpineJoinCounts SpineJoin::counts() const {
   SpineJoinCounts sum;
   for (const State::Worker& worker : state_->workers) {
     sum.rows += worker.counts.rows;
-    sum.null_keys += worker.counts.null_keys;
-    sum.null_event_times += worker.counts.null_event_times;
-    sum.implausible_event_times += worker.counts.implausible_event_times;
-    sum.null_known_times += worker.counts.null_known_times;
+    sum.rejected += worker.counts.rejected;
+    if (worker.counts.implausible_event_us)
+      sum.implausible_event_us = worker.counts.implausible_event_us;
   }
   return sum;
 }

@@ -9,11 +9,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "asof/codec/key_codec.h"
 #include "asof/codec/row_codec.h"
+#include "asof/kernel/admission.h"
 #include "asof/model/definitions.h"
 #include "asof/types/batch.h"
 
@@ -25,8 +27,6 @@ class LabelIndex {
   class Builder;
   ~LabelIndex();
   LabelIndex(LabelIndex&&) noexcept;
-  size_t labels() const;
-  size_t keys() const;
 
  private:
   friend class SpineJoin;
@@ -60,10 +60,8 @@ struct SpineJoinSpec {
 
 struct SpineJoinCounts {
   uint64_t rows = 0;
-  uint64_t null_keys = 0;
-  uint64_t null_event_times = 0;
-  uint64_t implausible_event_times = 0;
-  uint64_t null_known_times = 0;
+  RejectionCounts rejected;
+  std::optional<int64_t> implausible_event_us;  // one of those outside 1900-2200
 };
 
 // One view's join. Batches are shaped as store::ScanSpec says: keys, event_time, known_time if

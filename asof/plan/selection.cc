@@ -7,6 +7,7 @@
 #include <set>
 
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
 
 namespace asof::plan {
 
@@ -74,17 +75,20 @@ class Builder {
 // clashes with a taken name; a role's are always role__feature.
 Result<void> name_features(Selection& selection, Naming naming,
                            std::span<const std::string> taken) {
-  const std::set<std::string, std::less<>> taken_names(taken.begin(), taken.end());
-  std::map<std::string_view, size_t> uses;
+  // Files and SQL do not tell x from X, so that they clash too.
+  std::set<std::string> taken_names;
+  for (const std::string& name : taken) taken_names.insert(lower(name));
+  std::map<std::string, size_t> uses;
   for (const SelectedFeature& feature : selection.features)
-    if (selection.views[feature.view].role.empty()) ++uses[feature.short_name(selection.views)];
+    if (selection.views[feature.view].role.empty())
+      ++uses[lower(feature.short_name(selection.views))];
   std::map<std::string, const SelectedFeature*> named;
   for (SelectedFeature& feature : selection.features) {
     const SelectedView& view = selection.views[feature.view];
     const std::string& name = feature.short_name(selection.views);
     if (!view.role.empty())
       feature.name = full_name(view.role, name);
-    else if (naming == Naming::kFull || uses[name] > 1 || taken_names.contains(name))
+    else if (naming == Naming::kFull || uses[lower(name)] > 1 || taken_names.contains(lower(name)))
       feature.name = full_name(view.view->name, name);
     else
       feature.name = name;
@@ -92,7 +96,7 @@ Result<void> name_features(Selection& selection, Naming naming,
   for (const SelectedFeature& feature : selection.features) {
     const FeatureView& view = *selection.views[feature.view].view;
     const std::string& name = feature.short_name(selection.views);
-    if (taken_names.contains(feature.name))
+    if (taken_names.contains(lower(feature.name)))
       return error(
           ErrorCode::kInvalid,
           fmt::format(

@@ -160,7 +160,11 @@ class Inspection {
         findings_.notices.push_back(
             fmt::format("{} is a {}: time_unit is not used", what, column->native_type));
       const bool is_date = column->type && column->type->kind == TypeKind::kDate;
-      if (column->has_zone)
+      // Cells of text beyond those that were looked at may be zone-less.
+      if (column->has_zone && column->is_text) return;
+      if (column->mixes_zones)
+        zoneless.push_back(fmt::format("{} '{}' in some rows", key, name));
+      else if (column->has_zone)
         zoned.push_back(fmt::format("{} '{}'", key, name));
       else if (!is_date)
         zoneless.push_back(fmt::format("{} '{}'", key, name));
@@ -171,10 +175,11 @@ class Inspection {
                          column->native_type),
              "add time_unit: s, ms, us or ns");
     } else if (is_string(*column)) {
-      fail(
-          ErrorCode::kInvalid, place, fmt::format("{} is text, wanted a time", what),
-          fmt::format("write times as timestamps, or use sql: SELECT CAST(\"{}\" AS TIMESTAMPTZ) …",
-                      name));
+      fail(ErrorCode::kInvalid, place, fmt::format("{} is text, wanted a time", what),
+           fmt::format(
+               "write times in ISO 8601, as 2026-05-08T14:30:00Z, or say how they are written "
+               "in a sql: source, as strptime(\"{}\", '%d/%m/%Y')",
+               name));
     } else {
       fail(ErrorCode::kInvalid, place,
            fmt::format("{} is {}, wanted a timestamp, a date or an integer with time_unit", what,

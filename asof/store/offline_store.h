@@ -26,8 +26,9 @@ struct ColumnInfo {
   std::string name;
   std::string native_type;  // "TIMESTAMP WITH TIME ZONE": for messages
   std::optional<DataType> type;
-  bool is_time = false;   // a timestamp of any unit, or a date
-  bool has_zone = false;  // a time that carries its zone
+  bool is_time = false;      // a timestamp of any unit, or a date
+  bool has_zone = false;     // a time that carries its zone, in every row that was looked at
+  bool mixes_zones = false;  // a time that carries it in some rows, and in others does not
   bool is_text =
       false;  // cells of text (CSV, names of partition folders): read by whatever type is declared
 };
@@ -86,6 +87,13 @@ struct ScanCounts {
   // Local times that happened twice: read as the later instant (rule 1).
   uint64_t ambiguous_times = 0;
   uint64_t nonexistent_times = 0;  // local times that never happened: moved forward by the gap
+
+  ScanCounts& operator+=(const ScanCounts& other) {
+    rows += other.rows;
+    ambiguous_times += other.ambiguous_times;
+    nonexistent_times += other.nonexistent_times;
+    return *this;
+  }
 };
 
 // Where labels come from: a file, a glob or a SELECT; or every key that sources hold, all at one
@@ -126,8 +134,9 @@ struct ResultColumn {
 };
 
 struct TrainingOutput {
-  std::string path;                             // .parquet or .csv
-  std::map<std::string, std::string> metadata;  // into the Parquet footer
+  std::string path;                                // .parquet or .csv
+  std::map<std::string, std::string> metadata;     // into the Parquet footer
+  std::vector<const model::Source*> sources = {};  // that it is made from, beside the labels
 };
 
 // Labels, held in the order given until the object goes. Positions count from 0.
@@ -142,8 +151,12 @@ class Labels {
   // Batches of: position (int64), label time (timestamp, rule 1), then `columns`. Errors: kInvalid
   // where a column cannot be read as its type without loss, naming both.
   virtual Result<ScanCounts> scan(std::span<const ScanColumn> columns, const BatchSink& sink) = 0;
+  // Whether write() would take this output: of a known kind, in a folder that is there, and none of
+  // the files that the labels or `sources` are read from.
+  virtual Result<void> check_output(const TrainingOutput& output) = 0;
   // The caller's columns as they are, then `results`, in the order of the labels. The file appears
-  // whole or not at all.
+  // whole or not at all. In text files bytes are base64, as they are read. Errors: those of
+  // check_output() first.
   virtual Result<void> write(const TrainingOutput& output,
                              std::span<const ResultColumn> results) = 0;
   // The first `limit` rows as text cells (nullopt for null), header first.
@@ -166,8 +179,9 @@ class OfflineStore {
   // Pushes all rows to `sink`, in any order. Errors name the file where one is at fault.
   virtual Result<ScanCounts> scan(const ScanSpec& spec, const BatchSink& sink) = 0;
 
-  // Whether a file can be read to its end: nothing, or why not (torn footer, bad page).
-  virtual Result<void> check_file(const model::Source& source, const std::string& path) = 0;
+  // Whether a scan as `spec` (whatever files it names) can read this file of its source to the end: nothing, or why not,
+  // naming the file: torn, a column missing or of another type, a cell that its type cannot hold. Cost: that scan.
+  virtual Result<void> check_file(const ScanSpec& spec, const std::string& path) = 0;
 
   virtual Result<std::unique_ptr<Labels>> open_labels(const LabelSource& source) = 0;
 

@@ -4,9 +4,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 
 #include "asof/base/clock.h"
+#include "asof/base/text.h"
 #include "asof/training/internal/label_frame.h"
 #include "asof/training/internal/manifest.h"
 #include "asof/training/internal/view_join.h"
@@ -49,16 +51,44 @@ std::vector<store::ResultColumn> result_columns(const plan::Selection& selection
   return columns;
 }
 
-// A column of the labels that an answer's column would repeat.
-Result<void> check_status_names(const LabelFrame& frame) {
-  for (const plan::SelectedFeature& feature : frame.selection.features)
-    for (const store::ColumnInfo& column : frame.labels->columns())
-      if (column.name == feature.name + std::string(kStatusSuffix))
-        return error(ErrorCode::kInvalid,
-                     fmt::format("the labels have a column '{}', which the status of feature '{}' "
-                                 "would be called",
-                                 column.name, feature.name),
-                     column.name, "rename the labels' column, or leave the statuses out");
+// Files and SQL do not tell x from X: no two columns of the answer may differ in case alone.
+Result<void> check_names(const LabelFrame& frame, bool with_status) {
+  std::map<std::string, std::string> seen;  // by the name in lower case: what has it
+  for (const store::ColumnInfo& column : frame.labels->columns())
+    seen.emplace(lower(column.name), fmt::format("the labels' column '{}'", column.name));
+  auto add = [&](const std::string& name, const std::string& shown) -> Result<void> {
+    auto [other, is_new] = seen.emplace(lower(name), shown);
+    if (is_new) return {};
+    return error(ErrorCode::kInvalid,
+                 fmt::format("{} and {} would have one name", other->second, shown), name,
+                 "rename the labels' column or the feature, or ask for them apart");
+  };
+  for (const plan::SelectedFeature& feature : frame.selection.features) {
+    ASOF_TRY(add(feature.name, fmt::format("feature '{}'", feature.name)));
+    if (!with_status) continue;
+    const std::string status = feature.name + std::string(kStatusSuffix);
+    ASOF_TRY(add(status, fmt::format("the status '{}' of feature '{}'", status, feature.name)));
+  }
+  return {};
+}
+
+// The proof that nothing leaked: the labels' times are read once more, and held against the rows that the joins show.
+Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>& joins,
+                               TrainingReport& report) {
+  std::vector<std::atomic<uint64_t>> counts(joins.size());
+  ASOF_TRY(labels.scan({}, [&](const Batch& batch, size_t) {
+    const Column &positions = batch.columns[0], &times = batch.columns[1];
+    for (size_t view = 0; view < joins.size(); ++view) {
+      uint64_t from_future = 0;
+      for (size_t row = 0; row < batch.rows; ++row)
+        if (times.is_valid(row))
+          from_future += joins[view].is_from_future(positions.at<int64_t>(row),
+                                                    Timestamp{times.at<int64_t>(row)});
+      counts[view] += from_future;
+    }
+    return true;
+  }));
+  for (size_t view = 0; view < joins.size(); ++view) report.views[view].from_future = counts[view];
   return {};
 }
 
@@ -76,6 +106,14 @@ Result<std::deque<ViewJoin>> join_views(store::OfflineStore& offline,
     ASOF_TRY(joins.back().run(offline, snapshot.definitions, progress));
   }
   return joins;
+}
+
+std::vector<const model::Source*> sources_of(const LabelFrame& frame,
+                                             const plan::Snapshot& snapshot) {
+  std::vector<const model::Source*> sources;
+  for (const plan::SelectedView& view : frame.selection.views)
+    sources.push_back(snapshot.definitions.find_source(view.view->source));
+  return sources;
 }
 
 void report_columns(const LabelFrame& frame, std::deque<ViewJoin>& joins, size_t threads,
@@ -126,7 +164,9 @@ Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot&
                              const TrainingSpec& spec, const Progress& progress) {
   const int64_t begun_us = steady_now_us();
   ASOF_TRY_ASSIGN(LabelFrame frame, internal::open_labels(offline, snapshot, spec));
-  if (spec.with_status) ASOF_TRY(check_status_names(frame));
+  ASOF_TRY(check_names(frame, spec.with_status));
+  if (!spec.output.empty())
+    ASOF_TRY(frame.labels->check_output({spec.output, {}, sources_of(frame, snapshot)}));
   TrainingReport report;
   report.rows = frame.labels->rows();
   report.time_column = frame.labels->time_column();
@@ -136,13 +176,15 @@ Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot&
   if (auto notice = internal::zone_notice("labels", indexes.label_times()))
     report.notices.push_back(*std::move(notice));
   report_columns(frame, joins, offline.workers(), report);
+  ASOF_TRY(count_from_future(*frame.labels, joins, report));
   report.worked_row = work_row(report.rows, joins);
   const auto columns = result_columns(frame.selection, joins, spec.with_status);
   if (!spec.output.empty()) {
     ASOF_TRY_ASSIGN(report.manifest, internal::make_manifest(offline, snapshot, frame.selection,
                                                              spec, *frame.labels));
     if (progress) progress("write", report.rows);
-    ASOF_TRY(frame.labels->write({spec.output, report.manifest}, columns));
+    ASOF_TRY(
+        frame.labels->write({spec.output, report.manifest, sources_of(frame, snapshot)}, columns));
   }
   if (spec.preview_rows != 0) {
     ASOF_TRY_ASSIGN(report.preview, frame.labels->preview(columns, spec.preview_rows));

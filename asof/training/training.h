@@ -49,7 +49,8 @@ struct ViewReport {
   uint64_t rows_read = 0;
   std::map<std::string, uint64_t> rejected;  // reason -> rows
   std::optional<Timestamp> newest_event;     // of the winners
-  // Labels given a row that happened, or was known, after their time: 0, or the join is wrong. Counted on the result.
+  // Labels given a row that happened, or was known, after their time: 0, or the join is wrong. Counted on the rows that the
+  // result shows, against the labels' times as they are read anew, not as the join holds them.
   uint64_t from_future = 0;
   double seconds = 0;
 };

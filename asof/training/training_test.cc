@@ -341,7 +341,50 @@ TEST_F(TrainingTest, RefusesASourceWhoseTimesAreAllOfAnotherUnit) {
         "event_timestamp, happened, euro");
   auto report = run(spec("model"));
   ASSERT_FALSE(report);
-  EXPECT_THAT(report.error().text(), HasSubstr("declare the source's `time_unit`"));
+  EXPECT_THAT(report.error().text(), HasSubstr("view 'rate': happened: year 1684, outside"));
+}
+
+TEST_F(TrainingTest, NamesTheLikelyUnitOnce) {
+  table("rates.parquet",
+        "VALUES (TIMESTAMP '2026-01-01', make_timestamp(1767225600000000000), 0.9)",
+        "event_timestamp, happened, euro");
+  auto report = run(spec("model"));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().text().rfind("view 'rate': happened: year 57971: are these nanoseconds? "
+                                        "declare time_unit: ns",
+                                        0),
+            0u)
+      << report.error().text();
+}
+
+TEST_F(TrainingTest, TellsNamesApartWithoutTheirCase) {
+  TrainingSpec wanted = spec("");
+  wanted.features = {"price:amount"};
+  wanted.labels =
+      "SELECT 1::BIGINT AS item_id, TIMESTAMP '2026-05-01 12:00' AS event_timestamp, 'x' AS AMOUNT";
+  auto clash = run(wanted);
+  ASSERT_TRUE(clash) << clash.error().text();
+  EXPECT_THAT(clash->preview[0],
+              ElementsAre("item_id", "event_timestamp", "AMOUNT", "price__amount"));
+  wanted.with_status = true;
+  wanted.labels =
+      "SELECT 1::BIGINT AS item_id, TIMESTAMP '2026-05-01 12:00' AS event_timestamp, 'x' AS "
+      "Amount__Status";
+  auto status = run(wanted);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().text(), HasSubstr("the labels' column 'Amount__Status'"));
+}
+
+TEST_F(TrainingTest, NeverOverwritesWhatItReads) {
+  for (const char* input : {"labels.parquet", "clicks.parquet"}) {
+    TrainingSpec wanted = spec("model");
+    wanted.output = input;
+    const auto size = std::filesystem::file_size(directory_ / input);
+    auto report = run(wanted);
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().text(), HasSubstr("one of the files that the training set is made"));
+    EXPECT_EQ(std::filesystem::file_size(directory_ / input), size);
+  }
 }
 
 }  // namespace

@@ -88,6 +88,13 @@ struct Wanted {
   NewestRowsCounts counts;
 };
 
+void lower(std::optional<int64_t>& least, int64_t value) {
+  least = least ? std::min(*least, value) : value;
+}
+void raise(std::optional<int64_t>& greatest, int64_t value) {
+  greatest = greatest ? std::max(*greatest, value) : value;
+}
+
 Wanted newest_by_oracle(const RandomHistory& history, const codec::RowLayout& layout,
                         const NewestRowsSpec& spec) {
   Wanted wanted;
@@ -104,8 +111,16 @@ Wanted newest_by_oracle(const RandomHistory& history, const codec::RowLayout& la
       ++rejected["older than online_retention"];
     } else {
       int64_t from_us = counts_known ? std::max(row.event->us, row.known->us) : row.event->us;
-      if (from_us > spec.admitted_until_us) ++wanted.counts.deferred;
-      if (from_us <= spec.admitted_until_us) kept.push_back(row);
+      bool has_known = history.view.has_known_time && row.known;
+      if (from_us > spec.admitted_until_us) {
+        ++wanted.counts.deferred;
+        if (has_known) lower(wanted.counts.deferred_known_us, row.known->us);
+        continue;
+      }
+      kept.push_back(row);
+      raise(wanted.counts.newest_event_us, row.event->us);
+      if (has_known && row.known->us <= spec.admitted_until_us)
+        raise(wanted.counts.newest_known_us, row.known->us);
     }
   }
   for (const oracle::Row& row : kept) {
@@ -158,6 +173,9 @@ TEST(NewestRowsProperty, HoldsWhatTheOracleHoldsInAnyNumberOfPasses) {
       ASSERT_EQ(counts.rows, history.rows.size());
       ASSERT_EQ(counts.rejected, wanted.counts.rejected);
       ASSERT_EQ(counts.deferred, wanted.counts.deferred);
+      ASSERT_EQ(counts.deferred_known_us, wanted.counts.deferred_known_us);
+      ASSERT_EQ(counts.newest_known_us, wanted.counts.newest_known_us);
+      ASSERT_EQ(counts.newest_event_us, wanted.counts.newest_event_us);
       from = newest.until();
       ASSERT_LT(++passes, 200'000u);
     }

@@ -80,8 +80,8 @@ Result<void> FakeOfflineStore::check(const FakeData& found, const std::string& p
   return {};
 }
 
-Result<void> FakeOfflineStore::check_file(const model::Source& source, const std::string& path) {
-  return check(data.at(name_of(source)), path);
+Result<void> FakeOfflineStore::check_file(const store::ScanSpec& spec, const std::string& path) {
+  return check(data.at(name_of(*spec.source)), path);
 }
 
 Result<store::ScanCounts> FakeOfflineStore::scan(const store::ScanSpec& spec,

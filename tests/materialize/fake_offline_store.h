@@ -43,7 +43,7 @@ class FakeOfflineStore final : public store::OfflineStore {
   size_t workers() const override { return 2; }
   Result<store::ScanCounts> scan(const store::ScanSpec& spec,
                                  const store::BatchSink& sink) override;
-  Result<void> check_file(const model::Source& source, const std::string& path) override;
+  Result<void> check_file(const store::ScanSpec& spec, const std::string& path) override;
   Result<std::unique_ptr<store::Labels>> open_labels(const store::LabelSource& source) override;
   Result<std::map<std::string, std::string>> read_metadata(const std::string& path) override;
 

@@ -138,12 +138,23 @@ TEST(Increments, ADeferredRowOfASourceWithoutFilesIsReadAgainByItsKnownTime) {
                     {row("ann", 1005, 2, 99), row("bob", 1, 900, 10), row("cat", 1, 1003, 5)});
   EXPECT_EQ(world.run_one().rows_deferred, 2);
   EXPECT_EQ(world.state().deferred_from, at_hour(2));
-  EXPECT_EQ(world.state().known_until, at_hour(1000));  // never beyond the run's own start
+  EXPECT_EQ(world.state().known_until, at_hour(900));  // of the rows that were admitted
   world.clock.now = at_hour(1006).us;
   EXPECT_EQ(world.run_one().rows_deferred, 0);
   EXPECT_THAT(world.served(), UnorderedElementsAre(Pair("ann", "99@1005"), Pair("bob", "10@1"),
                                                    Pair("cat", "5@1")));
   EXPECT_EQ(world.state().deferred_from, std::nullopt);
+}
+
+TEST(Increments, ADeferredRowHidesNoneThatBecomesKnownBeforeIt) {
+  World world(make_sql_definitions());
+  world.offline.put(kSql, "", {row("ann", 1, 2, 10), row("cat", 1, 1003, 5)});
+  EXPECT_EQ(world.run_one().rows_deferred, 1);
+  // Its known time lies before the first run, and it came after it.
+  world.offline.put(kSql, "",
+                    {row("ann", 1, 2, 10), row("cat", 1, 1003, 5), row("bob", 1, 990, 7)});
+  world.run_one();
+  EXPECT_THAT(world.served(), UnorderedElementsAre(Pair("ann", "10@1"), Pair("bob", "7@1")));
 }
 
 TEST(Increments, WithoutFilesAndKnownTimeTheLookbackIsReadAgain) {

@@ -19,19 +19,6 @@ constexpr size_t kKeysPerRead = 2'000;
 constexpr int64_t kReadTimeoutUs = 60 * kMicrosPerSecond;
 constexpr uint64_t kWholeRange = std::numeric_limits<uint64_t>::max();
 
-kernel::NewestRowsSpec newest_spec(const store::ScanSpec& scan, const store::Table& table,
-                                   const store::Slot& slot, model::AsOf as_of, Timestamp at,
-                                   uint64_t memory_bytes) {
-  kernel::NewestRowsSpec spec;
-  spec.key_columns = table.key_columns;
-  spec.layout = slot.layout.get();
-  spec.has_known_time = !scan.source->known_time.empty();
-  spec.as_of = as_of;
-  spec.admitted_until_us = at.us;
-  spec.memory_budget_bytes = memory_bytes;
-  return spec;
-}
-
 // Notes which of the keys asked for are there.
 class PresenceSink final : public store::RowSink {
  public:
@@ -90,11 +77,14 @@ Result<void> ViewComparison::compare(const std::vector<store::FileEntry>& entrie
     limit = static_cast<uint64_t>(static_cast<double>(*spec_.sample) / rows * 0x1p64);
   uint64_t from = 0;
   while (true) {
-    const uint64_t half = spec_.memory_budget_bytes / 2;
-    Range range{
-        {newest_spec(scan_, table_, slot_, view_.as_of, then_, half), from, offline_.workers()},
-        {newest_spec(scan_, table_, slot_, view_.as_of, now_, half), from, offline_.workers()},
-        limit};
+    auto rows_at = [&](Timestamp at) {
+      auto rows = kernel::newest_rows_spec(table_, slot_, source_, view_.as_of, at);
+      rows.memory_budget_bytes = spec_.memory_budget_bytes / 2;
+      return rows;
+    };
+    Range range{{rows_at(then_), from, offline_.workers()},
+                {rows_at(now_), from, offline_.workers()},
+                limit};
     if (auto collected = collect(range); !collected) {
       ASOF_TRY_ASSIGN(const bool dropped, drop_unreadable());
       if (!dropped) return collected;
@@ -158,7 +148,7 @@ Result<bool> ViewComparison::drop_unreadable() {
   for (std::vector<std::string>* files : {&read_files_, &unread_files_}) {
     std::vector<std::string> readable;
     for (std::string& path : *files) {
-      if (offline_.check_file(source_, path)) {
+      if (offline_.check_file(scan_, path)) {
         readable.push_back(std::move(path));
         continue;
       }

@@ -1,12 +1,10 @@
 #include "asof/materialize/internal/file_times.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "asof/kernel/admission.h"
-#include "asof/materialize/internal/time_unit.h"
+#include "asof/store/time_unit.h"
 
 namespace asof::materialize::internal {
 
@@ -56,9 +54,7 @@ Result<SourceTimes> read_times(store::OfflineStore& offline, const model::Source
 }
 
 std::string describe_unusable_times(const model::Source& source, const SourceTimes& times) {
-  if (times.implausible) return describe_unit_mistake(source, *times.implausible);
-  return fmt::format("{}: null in all {} rows; is this the right column?", source.event_time,
-                     times.rows);
+  return store::describe_unusable_times(source, times.rows, times.implausible);
 }
 
 }  // namespace asof::materialize::internal

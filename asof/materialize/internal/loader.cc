@@ -66,14 +66,7 @@ Result<void> Loader::write_pass(const kernel::NewestRows& pass) {
 Result<bool> Loader::drop_unreadable(std::vector<store::SourceFile>& files, LoadedGroup& group) {
   std::vector<store::SourceFile> readable;
   for (store::SourceFile& file : files) {
-    auto checked = context_.offline.check_file(*task_.scan.source, file.path);
-    if (checked) {
-      // Whole in itself, it may still lack a column, or hold it in another type.
-      store::ScanSpec spec = task_.scan;
-      spec.files = {file.path};
-      auto opened = context_.offline.scan(spec, [](const Batch&, size_t) { return false; });
-      if (!opened) checked = std::move(opened).error();
-    }
+    auto checked = context_.offline.check_file(task_.scan, file.path);
     if (checked) {
       readable.push_back(std::move(file));
     } else if (checked.error().code == ErrorCode::kNotFound) {
@@ -93,12 +86,8 @@ Result<bool> Loader::drop_unreadable(std::vector<store::SourceFile>& files, Load
 Result<LoadedGroup> Loader::load(std::vector<store::SourceFile> files) {
   const bool has_files = task_.scan.source->kind == model::SourceKind::kFiles;
   LoadedGroup group;
-  kernel::NewestRowsSpec spec;
-  for (const Field& column : task_.table.key_columns) spec.key_columns.push_back(column);
-  spec.layout = task_.slot.layout.get();
-  spec.has_known_time = !task_.scan.source->known_time.empty();
-  spec.as_of = task_.view->as_of;
-  spec.admitted_until_us = task_.admitted_until.us;
+  kernel::NewestRowsSpec spec = kernel::newest_rows_spec(
+      task_.table, task_.slot, *task_.scan.source, task_.view->as_of, task_.admitted_until);
   if (task_.retained_from) spec.retained_from_us = task_.retained_from->us;
   spec.memory_budget_bytes = task_.memory_budget_bytes;
 

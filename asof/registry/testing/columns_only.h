@@ -72,7 +72,7 @@ class ColumnsOnly final : public store::OfflineStore {
   Result<store::ScanCounts> scan(const store::ScanSpec&, const store::BatchSink&) override {
     return store::ScanCounts{};
   }
-  Result<void> check_file(const model::Source&, const std::string&) override { return {}; }
+  Result<void> check_file(const store::ScanSpec&, const std::string&) override { return {}; }
   Result<std::unique_ptr<store::Labels>> open_labels(const store::LabelSource&) override {
     return error(ErrorCode::kUnsupported, "holds no labels");
   }

@@ -9,6 +9,7 @@
 #include "asof/base/clock.h"
 #include "asof/base/executor.h"
 #include "asof/plan/snapshot.h"
+#include "asof/store/time_unit.h"
 
 namespace asof::training::internal {
 
@@ -41,24 +42,12 @@ void emit_constant(const Value& value, const DataType& type, store::CellSink& ce
   }
 }
 
-std::map<std::string, uint64_t> rejections(const kernel::SpineJoinCounts& counts) {
-  std::map<std::string, uint64_t> out;
-  auto add = [&](const char* reason, uint64_t rows) {
-    if (rows != 0) out[reason] = rows;
-  };
-  add("null key", counts.null_keys);
-  add("null event time", counts.null_event_times);
-  add("event time outside 1900-2200", counts.implausible_event_times);
-  add("null known time", counts.null_known_times);
-  return out;
-}
-
 }  // namespace
 
 // What one part of the labels adds up to.
 struct ViewJoin::Totals {
   explicit Totals(size_t features) : nulls(features) {}
-  uint64_t found = 0, not_found = 0, outside = 0, from_future = 0;
+  uint64_t found = 0, not_found = 0, outside = 0;
   std::vector<uint64_t> nulls;
   std::optional<Timestamp> newest_event;
   std::optional<Duration> youngest_outside;
@@ -67,7 +56,6 @@ struct ViewJoin::Totals {
     found += other.found;
     not_found += other.not_found;
     outside += other.outside;
-    from_future += other.from_future;
     for (size_t i = 0; i < nulls.size(); ++i) nulls[i] += other.nulls[i];
     if (other.newest_event) newest_event = std::max(newest_event, other.newest_event);
     if (other.youngest_outside)
@@ -133,18 +121,17 @@ Result<void> ViewJoin::run(store::OfflineStore& offline, const model::Definition
   join_.finish(offline.workers());
   const kernel::SpineJoinCounts counts = join_.counts();
   report_.rows_read = counts.rows;
-  report_.rejected = rejections(counts);
+  report_.rejected = counts.rejected.by_name();
   zone_notice_ = internal::zone_notice(fmt::format("source {}", spec.source->name), *scanned);
   report_.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
-  const uint64_t bad_times = counts.null_event_times + counts.implausible_event_times;
-  if (counts.rows != 0 && bad_times == counts.rows)
-    return error(ErrorCode::kInvalid,
-                 fmt::format("{}: all {} rows of source '{}' have an event time outside the years "
-                             "1900-2200, or none",
-                             context, counts.rows, spec.source->name),
-                 spec.source->name,
-                 "the usual cause is a number of another unit: declare the source's `time_unit`");
-  return {};
+  const uint64_t bad_times = counts.rejected.of(kernel::Rejection::kNullEventTime) +
+                             counts.rejected.of(kernel::Rejection::kImplausibleEventTime);
+  if (counts.rows == 0 || bad_times != counts.rows) return {};
+  std::optional<Timestamp> implausible;
+  if (counts.implausible_event_us) implausible = Timestamp{*counts.implausible_event_us};
+  return error(ErrorCode::kInvalid,
+               store::describe_unusable_times(*spec.source, counts.rows, implausible))
+      .with_context(context);
 }
 
 CellStatus ViewJoin::row_status(int64_t position) const {
@@ -164,10 +151,10 @@ CellStatus ViewJoin::cell_status(int64_t position, size_t feature) const {
   return status;
 }
 
-bool ViewJoin::is_from_future(int64_t position) const {
+bool ViewJoin::is_from_future(int64_t position, Timestamp label_time) const {
+  if (join_.row_of(position).empty()) return false;
   const codec::RowView won = row(position);
-  const int64_t label_us = join_.label_time_us(position);
-  return won.event_time().us > label_us || (by_known_ && won.known_time_us() > label_us);
+  return won.event_time() > label_time || (by_known_ && won.known_time_us() > label_time.us);
 }
 
 std::optional<WorkedRow::Used> ViewJoin::used(int64_t position) const {
@@ -228,7 +215,6 @@ void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> rep
         continue;
       }
       const codec::RowView won = row(position);
-      sum.from_future += is_from_future(position) ? 1 : 0;
       sum.newest_event = std::max(sum.newest_event, std::optional(won.event_time()));
       if (status == CellStatus::kOutsideMaxAge) {
         ++sum.outside;
@@ -246,7 +232,6 @@ void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> rep
   outside_max_age_ = all.outside;
   youngest_outside_ = all.youngest_outside;
   report_.newest_event = all.newest_event;
-  report_.from_future = all.from_future;
   for (size_t i = 0; i < features.size(); ++i) {
     reports[i]->present = all.found - all.nulls[i];
     reports[i]->null_value = all.nulls[i];

@@ -42,6 +42,9 @@ class ViewJoin {
   void count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
              std::span<const size_t> features);
 
+  // Whether the label's row happened, or by the view's time rule was known, after `label_time`.
+  bool is_from_future(int64_t position, Timestamp label_time) const;
+
   // The row that counted for the label, told by its times; nothing where none did.
   std::optional<WorkedRow::Used> used(int64_t position) const;
   int64_t label_time_us(int64_t position) const { return join_.label_time_us(position); }
@@ -57,8 +60,6 @@ class ViewJoin {
   struct Totals;
   codec::RowView row(int64_t position) const { return {*layout_, join_.row_of(position)}; }
   void emit_value(const codec::RowView& row, size_t feature, store::CellSink& cells) const;
-
-  bool is_from_future(int64_t position) const;
 
   const plan::SelectedView& selected_;
   bool has_known_time_ = false;  // the source declares one

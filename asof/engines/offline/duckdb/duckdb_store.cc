@@ -40,7 +40,7 @@ class DuckdbStore final : public store::OfflineStore {
   size_t workers() const override { return options_.threads; }
   Result<store::ScanCounts> scan(const store::ScanSpec& spec,
                                  const store::BatchSink& sink) override;
-  Result<void> check_file(const model::Source& source, const std::string& path) override;
+  Result<void> check_file(const store::ScanSpec& spec, const std::string& path) override;
   Result<std::unique_ptr<store::Labels>> open_labels(const store::LabelSource& source) override;
   Result<std::map<std::string, std::string>> read_metadata(const std::string& path) override;
 
@@ -55,11 +55,14 @@ class DuckdbStore final : public store::OfflineStore {
   }
   Result<store::SourceInspection> inspect_files(Connection& connection,
                                                 const model::Source& source);
-  Result<store::ScanCounts> scan_relation(Instance& instance, Connection& connection,
-                                          const store::ScanSpec& spec, const Relation& relation,
-                                          const store::BatchSink& sink);
+  // Errors name the file, but not the source.
+  Result<store::ScanCounts> scan_plainly(const store::ScanSpec& spec, const store::BatchSink& sink);
+  // Adds the relation's rows to `counts`; false where the sink wants no more.
+  Result<bool> scan_relation(Instance& instance, Connection& connection,
+                             const store::ScanSpec& spec, const Relation& relation,
+                             const store::BatchSink& sink, store::ScanCounts& counts);
   Result<FoundFiles> files_of(Connection& connection, const store::ScanSpec& spec);
-  Error name_file(Error failure, const model::Source& source, const FoundFiles& found);
+  Error name_file(Error failure, const store::ScanSpec& spec, const FoundFiles& found);
 
   DatabaseOptions options_;
   std::mutex lock_;
@@ -70,19 +73,10 @@ Result<store::SourceInspection> DuckdbStore::inspect_files(Connection& connectio
                                                            const model::Source& source) {
   ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, source.path, options_.directory));
   store::SourceInspection out;
-  out.files = found.files;
-  // A torn file must not hide the others: the first that can be read tells the columns.
-  std::optional<Error> first_failure;
-  for (const store::SourceFile& file : found.files) {
-    auto relation = relation_of_files(connection, {found.format, {file}}, options_.directory, {});
-    if (relation) {
-      out.columns = std::move(relation->columns);
-      out.row_count = count_rows(connection, found, options_.directory);
-      return out;
-    }
-    if (!first_failure) first_failure = std::move(relation).error();
-  }
-  return *std::move(first_failure);
+  ASOF_TRY_ASSIGN(out.columns, inspect_columns(connection, found, options_.directory));
+  out.row_count = count_rows(connection, found, options_.directory);
+  out.files = std::move(found.files);
+  return out;
 }
 
 Result<store::SourceInspection> DuckdbStore::inspect(const model::Source& source) {
@@ -91,7 +85,9 @@ Result<store::SourceInspection> DuckdbStore::inspect(const model::Source& source
   auto inspected = [&]() -> Result<store::SourceInspection> {
     if (source.kind == model::SourceKind::kFiles) return inspect_files(connection, source);
     ASOF_TRY_ASSIGN(Relation relation, relation_of_sql(connection, source.sql));
-    return store::SourceInspection{std::move(relation.columns), {}, std::nullopt};
+    store::SourceInspection out;
+    for (RelationColumn& column : relation.columns) out.columns.push_back(std::move(column.info));
+    return out;
   }();
   if (!inspected) return std::move(inspected).error().with_context(context_of(source));
   // A zone that there is not would else be found by the first run.
@@ -111,24 +107,32 @@ Result<FoundFiles> DuckdbStore::files_of(Connection& connection, const store::Sc
 }
 
 // Errors deep in a file do not always say which: the file is then looked for.
-Error DuckdbStore::name_file(Error failure, const model::Source& source, const FoundFiles& found) {
+Error DuckdbStore::name_file(Error failure, const store::ScanSpec& spec, const FoundFiles& found) {
   if (failure.code != ErrorCode::kInvalid) return failure;
   for (const store::SourceFile& file : found.files)
     if (failure.message.find(file.path) != std::string::npos) return failure;
+  if (found.files.size() == 1) {
+    failure.message = fmt::format("file '{}': {}", found.files[0].path, failure.message);
+    return failure;
+  }
   for (const store::SourceFile& file : found.files) {
-    if (auto checked = check_file(source, file.path); !checked) return std::move(checked).error();
+    if (auto checked = check_file(spec, file.path); !checked) return std::move(checked).error();
   }
   return failure;
 }
 
-Result<store::ScanCounts> DuckdbStore::scan_relation(Instance& instance, Connection& connection,
-                                                     const store::ScanSpec& spec,
-                                                     const Relation& relation,
-                                                     const store::BatchSink& sink) {
+Result<bool> DuckdbStore::scan_relation(Instance& instance, Connection& connection,
+                                        const store::ScanSpec& spec, const Relation& relation,
+                                        const store::BatchSink& sink, store::ScanCounts& counts) {
   ASOF_TRY_ASSIGN(const ZoneTable* zone, instance.zone(connection, spec.source->timezone));
-  ASOF_TRY_ASSIGN(
-      SourceColumns columns,
-      source_columns(spec, relation, {zone, spec.source->time_unit, relation.file_column}));
+  auto found = source_columns(spec, relation, {zone, spec.source->time_unit});
+  if (!found) {
+    Error failure = std::move(found).error();
+    if (!relation.first_file.empty())
+      failure.message = fmt::format("file '{}': {}", relation.first_file, failure.message);
+    return failure;
+  }
+  SourceColumns& columns = *found;
   std::vector<RangeFilter::Part> parts = {{columns.event_time.plan, spec.event_time}};
   if (columns.known_time) parts.push_back({columns.known_time->plan, spec.known_time});
   const RangeFilter filter(std::move(parts));
@@ -137,51 +141,52 @@ Result<store::ScanCounts> DuckdbStore::scan_relation(Instance& instance, Connect
   Callbacks<const RangeFilter>::Lease filter_lease(instance.scans().filters, filter);
   auto done = connection.execute(
       scan_sql(spec, relation, columns, run_lease.token(), filter_lease.token()));
+  if (auto failure = run.failure()) return *std::move(failure);
   if (!done && !run.stopped()) return std::move(done).error();
-  return run.counts();
+  counts += run.counts();
+  return !run.stopped();
 }
 
 Result<store::ScanCounts> DuckdbStore::scan(const store::ScanSpec& spec,
                                             const store::BatchSink& sink) {
+  auto scanned = scan_plainly(spec, sink);
+  if (!scanned) return std::move(scanned).error().with_context(context_of(*spec.source));
+  return scanned;
+}
+
+Result<store::ScanCounts> DuckdbStore::scan_plainly(const store::ScanSpec& spec,
+                                                    const store::BatchSink& sink) {
   const model::Source& source = *spec.source;
   ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
   ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
   FoundFiles found;
   auto scanned = [&]() -> Result<store::ScanCounts> {
+    std::vector<Relation> relations;
     if (source.kind == model::SourceKind::kSql) {
       ASOF_TRY_ASSIGN(Relation relation, relation_of_sql(connection, source.sql));
-      return scan_relation(*in_use, connection, spec, relation, sink);
+      relations.push_back(std::move(relation));
+    } else {
+      ASOF_TRY_ASSIGN(found, files_of(connection, spec));
+      ASOF_TRY_ASSIGN(relations,
+                      relations_of_files(connection, found, options_.directory, columns_of(spec)));
     }
-    ASOF_TRY_ASSIGN(found, files_of(connection, spec));
-    TextColumns wanted;
-    for (const store::ScanColumn& column : spec.keys) wanted.emplace(column.from, column.type);
-    for (const store::ScanColumn& column : spec.features) wanted.emplace(column.from, column.type);
-    ASOF_TRY_ASSIGN(Relation relation,
-                    relation_of_files(connection, found, options_.directory, wanted));
-    return scan_relation(*in_use, connection, spec, relation, sink);
+    store::ScanCounts counts;
+    for (const Relation& relation : relations) {
+      ASOF_TRY_ASSIGN(bool goes_on,
+                      scan_relation(*in_use, connection, spec, relation, sink, counts));
+      if (!goes_on) break;
+    }
+    return counts;
   }();
-  if (!scanned)
-    return name_file(std::move(scanned).error(), source, found).with_context(context_of(source));
+  if (!scanned) return name_file(std::move(scanned).error(), spec, found);
   return scanned;
 }
 
-Result<void> DuckdbStore::check_file(const model::Source&, const std::string& path) {
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
-  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
-  auto checked = [&]() -> Result<void> {
-    ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, path, options_.directory));
-    ASOF_TRY_ASSIGN(Relation relation,
-                    relation_of_files(connection, found, options_.directory, {}));
-    ScanRun run({}, [](const Batch&, size_t) { return true; }, options_.threads);
-    Callbacks<ScanRun>::Lease lease(in_use->scans().runs, run);
-    std::string sql = fmt::format("SELECT bool_or(asof_sink({}::BIGINT", lease.token());
-    for (const store::ColumnInfo& column : relation.columns) sql += ", " + quote_name(column.name);
-    return connection.execute(sql + fmt::format(")) FROM {}", relation.from));
-  }();
-  if (checked) return checked;
-  Error failure = std::move(checked).error();
-  if (failure.message.find(path) != std::string::npos) return failure;
-  return std::move(failure).with_context(fmt::format("file '{}'", path));
+Result<void> DuckdbStore::check_file(const store::ScanSpec& spec, const std::string& path) {
+  store::ScanSpec alone = spec;
+  alone.files = {path};
+  ASOF_TRY(scan_plainly(alone, [](const Batch&, size_t) { return true; }));
+  return {};
 }
 
 Result<std::unique_ptr<store::Labels>> DuckdbStore::open_labels(const store::LabelSource& source) {

@@ -1,141 +1,28 @@
 #include "asof/engines/offline/duckdb/duckdb_store.h"
 
-#include <duckdb.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
+#include <thread>
 
-#include "asof/types/batch.h"
+#include "asof/engines/offline/duckdb/testing/store_test.h"
 
 namespace asof::engines::offline::duckdb {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 
-const DataType kInt64 = DataType::scalar(TypeKind::kInt64);
-const DataType kInt32 = DataType::scalar(TypeKind::kInt32);
-const DataType kFloat64 = DataType::scalar(TypeKind::kFloat64);
-const DataType kString = DataType::scalar(TypeKind::kString);
-const DataType kTimestamp = DataType::scalar(TypeKind::kTimestamp);
-const DataType kDate = DataType::scalar(TypeKind::kDate);
-
-// A repository of its own for each test, and a DuckDB to make its files with.
-class DuckdbStore : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "asof-duckdb-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    ASSERT_EQ(duckdb_open(nullptr, &database_), DuckDBSuccess);
-    ASSERT_EQ(duckdb_connect(database_, &connection_), DuckDBSuccess);
-    sql("SET TimeZone = 'UTC'");
-    store_ = open();
-  }
-  void TearDown() override {
-    store_.reset();
-    duckdb_disconnect(&connection_);
-    duckdb_close(&database_);
-    fs::remove_all(directory_);
-  }
-
-  std::unique_ptr<store::OfflineStore> open(std::map<std::string, std::string> options = {}) {
-    store::EngineAddress address{"duckdb", "", std::move(options), "test", directory_};
-    auto opened = engine().open(address);
-    EXPECT_TRUE(opened) << opened.error().text();
-    return std::move(opened).value();
-  }
-  std::string path(const std::string& name) const { return directory_ + "/" + name; }
-  void sql(const std::string& text) {
-    duckdb_result result;
-    ASSERT_EQ(duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
-        << duckdb_result_error(&result) << "\n"
-        << text;
-    duckdb_destroy_result(&result);
-  }
-  std::string cell(const std::string& text) {
-    duckdb_result result;
-    EXPECT_EQ(duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
-        << duckdb_result_error(&result);
-    char* value = duckdb_value_varchar(&result, 0, 0);
-    std::string out = value == nullptr ? "NULL" : value;
-    duckdb_free(value);
-    duckdb_destroy_result(&result);
-    return out;
-  }
-  void parquet(const std::string& name, const std::string& select) {
-    fs::create_directories(fs::path(path(name)).parent_path());
-    sql("COPY (" + select + ") TO '" + path(name) + "' (FORMAT parquet)");
-  }
-  void text_file(const std::string& name, const std::string& content) {
-    fs::create_directories(fs::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << content;
-  }
-
-  static model::Source files(std::string at) {
-    model::Source source;
-    source.name = "events";
-    source.path = std::move(at);
-    source.event_time = "t";
-    return source;
-  }
-  static store::ScanSpec spec(const model::Source& source, std::vector<store::ScanColumn> keys,
-                              std::vector<store::ScanColumn> features) {
-    store::ScanSpec out;
-    out.source = &source;
-    out.keys = std::move(keys);
-    out.features = std::move(features);
-    return out;
-  }
-
-  // All rows as "key|time|…", sorted.
-  Result<std::vector<std::string>> rows(const store::ScanSpec& spec) {
-    std::mutex lock;
-    std::vector<std::string> out;
-    auto counts = store_->scan(spec, [&](const Batch& batch, size_t worker) {
-      EXPECT_LT(worker, store_->workers());
-      std::lock_guard hold(lock);
-      append(batch, out);
-      return true;
-    });
-    if (!counts) return std::move(counts).error();
-    EXPECT_EQ(counts->rows, out.size());
-    counts_ = *counts;
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-  static void append(const Batch& batch, std::vector<std::string>& out) {
-    for (size_t row = 0; row < batch.rows; ++row) {
-      std::string line;
-      for (const Column& column : batch.columns)
-        line += (line.empty() ? "" : "|") + to_string(value_at(column, row));
-      out.push_back(line);
-    }
-  }
-  std::vector<std::string> must(const store::ScanSpec& spec) {
-    auto out = rows(spec);
-    EXPECT_TRUE(out) << out.error().text();
-    return out ? *out : std::vector<std::string>{};
-  }
-  std::string failure(const store::ScanSpec& spec) {
-    auto out = rows(spec);
-    EXPECT_FALSE(out);
-    return out ? "" : out.error().text();
-  }
-
-  std::string directory_;
-  duckdb_database database_ = nullptr;
-  duckdb_connection connection_ = nullptr;
-  std::unique_ptr<store::OfflineStore> store_;
-  store::ScanCounts counts_;
-};
+using DuckdbStore = StoreTest;
 
 TEST_F(DuckdbStore, InspectsColumnsFilesAndRows) {
   parquet("data/a.parquet",
@@ -305,6 +192,204 @@ TEST_F(DuckdbStore, KeepsTheOffsetsOfTimesWhereTextFilesDiffer) {
                                       "3|2026-05-08T02:00:00Z|3", "4|2026-05-08T03:00:00Z|4"));
 }
 
+TEST_F(DuckdbStore, ReadsEachTextCellInItsOwnZone) {
+  text_file("a.csv",
+            "k,t,v\n1,2026-01-01 12:00:00Z,2026-01-01 12:00\n2,2026-01-01T12:00:00,"
+            "2026-01-01T12:00:00z\n3,2026-01-01 12:00:00+0200,\n4, 2026-01-01 12:00:00.1234567 UTC "
+            ",2026-01-01\n5,,\n");
+  auto source = files("a.csv");
+  source.timezone = "America/New_York";
+  EXPECT_THAT(
+      must(spec(source, {{"k", kInt64}}, {{"v", kTimestamp}})),
+      ElementsAre("1|2026-01-01T12:00:00Z|2026-01-01T17:00:00Z",
+                  "2|2026-01-01T17:00:00Z|2026-01-01T12:00:00Z", "3|2026-01-01T10:00:00Z|null",
+                  "4|2026-01-01T12:00:00.123456Z|2026-01-01T05:00:00Z", "5|null|null"));
+  // Ranges are those of instants, whatever the cells look like.
+  store::ScanSpec morning = spec(source, {{"k", kInt64}}, {});
+  morning.event_time = {*parse_timestamp("2026-01-01T10:00:00Z"),
+                        *parse_timestamp("2026-01-01T12:00:00.123456Z")};
+  EXPECT_THAT(must(morning),
+              ElementsAre("1|2026-01-01T12:00:00Z", "4|2026-01-01T12:00:00.123456Z", "5|null"));
+}
+
+TEST_F(DuckdbStore, ReadsNumbersInTextAsTimesOnlyWithAUnit) {
+  text_file("a.csv", "k,t\n1,1778241601\n2,-1\n3,2026-05-08T12:00:01Z\n4,99999999999999999999\n");
+  auto source = files("a.csv");
+  EXPECT_THAT(failure(spec(source, {{"k", kInt64}}, {})),
+              AllOf(HasSubstr("column 't' holds 1778241601: a number is a time only with"),
+                    HasSubstr("a.csv"), HasSubstr("declare time_unit")));
+  source.time_unit = model::TimeUnit::kSeconds;
+  std::vector<std::string> got;
+  auto counts = store_->scan(spec(source, {{"k", kInt64}}, {}), [&](const Batch& batch, size_t) {
+    for (size_t row = 0; row < batch.rows; ++row) {
+      Timestamp t{batch.columns[1].at<int64_t>(row)};
+      got.push_back(is_plausible(t) ? to_string(t) : "implausible");
+    }
+    return true;
+  });
+  ASSERT_TRUE(counts) << counts.error().text();
+  EXPECT_THAT(got, ElementsAre("2026-05-08T12:00:01Z", "1969-12-31T23:59:59Z",
+                               "2026-05-08T12:00:01Z", "implausible"));
+}
+
+TEST_F(DuckdbStore, GuessesNoOrderOfDayAndMonth) {
+  text_file("a.csv", "k,t,v\n1,05/08/2026,x\n");
+  EXPECT_THAT(failure(spec(files("a.csv"), {{"k", kInt64}}, {})),
+              AllOf(HasSubstr("column 't' holds 05/08/2026, which is not a time"),
+                    HasSubstr("a.csv"), HasSubstr("strptime(t, '%d/%m/%Y')")));
+  text_file("b.csv", "k,t,v\n1,2026-05-08,x\n");
+  EXPECT_THAT(failure(spec(files("*.csv"), {{"k", kInt64}}, {})), HasSubstr("a.csv"));
+  EXPECT_THAT(failure(spec(files("b.csv"), {{"k", kInt64}}, {{"v", kTimestamp}})),
+              HasSubstr("column 'v' holds x"));
+}
+
+TEST_F(DuckdbStore, TellsHowTextFilesSpellTheirTimes) {
+  auto inspected = [&](const char* path) {
+    auto found = store_->inspect(files(path));
+    EXPECT_TRUE(found) << found.error().text();
+    return found->columns;
+  };
+  text_file("zoned.csv",
+            "t,u,d,g\n2026-01-01T00:00:00Z,2026-01-01 00:00:00,2026-01-01,05/08/2026\n");
+  auto zoned = inspected("zoned.csv");
+  EXPECT_TRUE(zoned[0].is_time && zoned[0].has_zone && !zoned[0].mixes_zones);
+  EXPECT_TRUE(zoned[1].is_time && !zoned[1].has_zone && !zoned[1].mixes_zones);
+  EXPECT_EQ(zoned[2].type, kDate);
+  EXPECT_FALSE(zoned[3].is_time);
+  text_file("mixed.csv", "t\n2026-01-01T00:00:00Z\n2026-01-01\n");
+  EXPECT_TRUE(inspected("mixed.csv")[0].mixes_zones);
+  text_file("d/a.csv", "t\n2026-01-01T00:00:00Z\n");
+  text_file("d/b.csv", "x;t\n1;2026-01-01T00:00:00\n");
+  EXPECT_TRUE(inspected("d")[0].mixes_zones);
+  parquet("p/a.parquet", "SELECT TIMESTAMP '2026-01-01' AS t");
+  EXPECT_FALSE(inspected("p")[0].mixes_zones);
+  parquet("p/b.parquet", "SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' AS t");
+  EXPECT_TRUE(inspected("p")[0].mixes_zones);
+}
+
+TEST_F(DuckdbStore, ReadsFilesOfDifferentTypesEachAsItIs) {
+  parquet("d/a.parquet",
+          "SELECT 9007199254740993::BIGINT AS k, TIMESTAMP '2026-01-15 12:00:00' AS t, "
+          "16777217::BIGINT AS v");
+  parquet("d/b.parquet",
+          "SELECT 2::DOUBLE AS k, TIMESTAMPTZ '2026-01-15 12:00:00Z' AS t, 5::FLOAT AS v");
+  parquet("d/c.parquet",
+          "SELECT 3::INTEGER AS k, TIMESTAMP_NS '2026-01-15 12:00:00.000000999' AS t, 6::TINYINT "
+          "AS v");
+  auto source = files("d");
+  source.timezone = "America/New_York";
+  auto wanted = spec(source, {{"k", kInt64}}, {{"v", kInt64}});
+  EXPECT_THAT(must(wanted), ElementsAre("2|2026-01-15T12:00:00Z|5", "3|2026-01-15T17:00:00Z|6",
+                                        "9007199254740993|2026-01-15T17:00:00Z|16777217"));
+  parquet("d/d.parquet", "SELECT '4' AS k, TIMESTAMP '2026-01-15 12:00:00' AS t, 7::BIGINT AS v");
+  EXPECT_THAT(failure(wanted),
+              AllOf(HasSubstr("d.parquet"), HasSubstr("column 'k' is VARCHAR, wanted int64")));
+}
+
+TEST_F(DuckdbStore, NamesTheFileWithoutItsTime) {
+  parquet("d/a.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2026-05-08' AS t");
+  parquet("d/b.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2026-05-08' AS at");
+  EXPECT_THAT(failure(spec(files("d"), {{"k", kInt64}}, {})),
+              AllOf(HasSubstr("column 't' is missing in 'd/b.parquet', but not in 'd/a.parquet'")));
+}
+
+TEST_F(DuckdbStore, ReadsTextFilesByTheirOwnHeaders) {
+  text_file("a.csv", "k,t,v\n1,2026-05-08,10\n");
+  text_file("b.csv", "v;k;note;t\r\n20;2;\"a; b\";2026-05-08\r\n");
+  text_file("c.csv", "\xef\xbb\xbfk\tt\t\"v\"\n3\t2026-05-08\t30\n");
+  auto wanted = spec(files("*.csv"), {{"k", kInt64}}, {{"v", kInt64}});
+  EXPECT_THAT(must(wanted), ElementsAre("1|2026-05-08T00:00:00Z|10", "2|2026-05-08T00:00:00Z|20",
+                                        "3|2026-05-08T00:00:00Z|30"));
+  text_file("d.csv", "k,t,w\n4,2026-05-08,40\n");
+  EXPECT_THAT(failure(wanted), HasSubstr("column 'v' is missing in 'd.csv', but not in 'a.csv'"));
+}
+
+TEST_F(DuckdbStore, ChecksAFileByWhatIsReadOfIt) {
+  // A column that nobody wants turns to text where the first rows are numbers.
+  std::string rows = "k,t,note\n";
+  for (int i = 0; i < 30000; ++i) rows += fmt::format("{},2026-05-08,{}\n", i, i);
+  text_file("good.csv", rows + "30000,2026-05-08,late text\n");
+  text_file("bad.csv", "k,t,note\nfoo,2026-05-08,1\n");
+  auto source = files("*.csv");
+  auto wanted = spec(source, {{"k", kInt64}}, {});
+  EXPECT_TRUE(store_->check_file(wanted, "good.csv"));
+  auto bad = store_->check_file(wanted, "bad.csv");
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().text(), AllOf(HasSubstr("bad.csv"), HasSubstr("foo")));
+}
+
+TEST_F(DuckdbStore, TellsColumnsApartThatDifferInCase) {
+  text_file("a.csv", "k,t,X,x\n1,2026-05-08,10,20\n");
+  parquet("a.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2026-05-08' AS t, 10 AS \"X\", 20 AS y");
+  EXPECT_THAT(must(spec(files("a.csv"), {{"k", kInt64}}, {{"x", kInt64}, {"X", kInt64}})),
+              ElementsAre("1|2026-05-08T00:00:00Z|20|10"));
+  EXPECT_THAT(failure(spec(files("a.parquet"), {{"k", kInt64}}, {{"x", kInt64}})),
+              HasSubstr("column 'x' is missing"));
+}
+
+TEST_F(DuckdbStore, RefusesTwoColumnsOfOneName) {
+  text_file("a.csv", "k,t,v,v,w,w\n1,2026-05-08,10,20,1,2\n");
+  EXPECT_THAT(failure(spec(files("a.csv"), {{"k", kInt64}}, {{"v", kInt64}})),
+              HasSubstr("two columns are called 'v' in 'a.csv'"));
+  EXPECT_THAT(must(spec(files("a.csv"), {{"k", kInt64}}, {})),
+              ElementsAre("1|2026-05-08T00:00:00Z"));
+  auto source = files("");
+  source.kind = model::SourceKind::kSql;
+  source.sql = "SELECT 1::BIGINT AS k, TIMESTAMP '2026-05-08' AS t, 1 AS v, 2 AS v";
+  EXPECT_THAT(failure(spec(source, {{"k", kInt64}}, {{"v", kInt64}})),
+              HasSubstr("two columns 'v'"));
+}
+
+TEST_F(DuckdbStore, RefusesTextThatOnlyInfinityWouldHold) {
+  text_file("a.csv", "k,t,f,l\n1,2026-05-08,1e40,[1.5]\n");
+  const DataType float32 = DataType::scalar(TypeKind::kFloat32);
+  EXPECT_THAT(failure(spec(files("a.csv"), {{"k", kInt64}}, {{"f", float32}})),
+              AllOf(HasSubstr("column 'f' holds 1e40"), HasSubstr("float32"), HasSubstr("a.csv")));
+  EXPECT_THAT(must(spec(files("a.csv"), {{"k", kInt64}}, {{"f", kFloat64}})),
+              ElementsAre("1|2026-05-08T00:00:00Z|1e+40"));
+  EXPECT_THAT(failure(spec(files("a.csv"), {{"k", kInt64}}, {{"l", DataType::list_of(kInt64)}})),
+              HasSubstr("column 'l' holds 1.5"));
+  text_file("a.csv", "k,t,f,l\n1,2026-05-08,-Infinity,\"[1, 2]\"\n2,2026-05-08,inf,[]\n");
+  EXPECT_THAT(
+      must(spec(files("a.csv"), {{"k", kInt64}},
+                {{"f", float32}, {"l", DataType::list_of(kInt64)}})),
+      ElementsAre("1|2026-05-08T00:00:00Z|-Infinity|[1, 2]", "2|2026-05-08T00:00:00Z|Infinity|[]"));
+}
+
+TEST_F(DuckdbStore, NamesTheCellThatIsNoBase64) {
+  text_file("a.csv", "k,t\nnot base64!,2026-05-08\n");
+  EXPECT_THAT(failure(spec(files("a.csv"), {{"k", DataType::scalar(TypeKind::kBytes)}}, {})),
+              AllOf(HasSubstr("column 'k' holds not base64!"), HasSubstr("a.csv")));
+}
+
+TEST_F(DuckdbStore, ReadsNanosecondsInRangesThatTheyDoNotReach) {
+  parquet("a.parquet",
+          "SELECT 1::BIGINT AS k, TIMESTAMP_NS '2026-01-01 00:00:00.000000999' AS t UNION ALL "
+          "SELECT 2, NULL");
+  auto source = files("a.parquet");
+  auto between = [&](const char* after, const char* until) {
+    auto wanted = spec(source, {{"k", kInt64}}, {});
+    wanted.event_time = {*parse_timestamp(after), *parse_timestamp(until)};
+    std::string keys;
+    for (const std::string& row : must(wanted)) keys += row.substr(0, 1);
+    return keys;
+  };
+  EXPECT_EQ(between("1600-01-01", "9000-01-01"), "12");
+  EXPECT_EQ(between("1600-01-01", "2025-12-31"), "2");
+  EXPECT_EQ(between("2026-01-01", "9000-01-01"), "2");
+  EXPECT_EQ(between("8000-01-01", "9000-01-01"), "2");
+  EXPECT_EQ(between("1500-01-01", "1600-01-01"), "2");
+}
+
+TEST_F(DuckdbStore, ShortensWhatDuckdbRepeats) {
+  auto source = files("");
+  source.kind = model::SourceKind::kSql;
+  source.sql = "SELECT * FROM nowhere_" + std::string(5000, 'x');
+  auto inspected = store_->inspect(source);
+  ASSERT_FALSE(inspected);
+  EXPECT_LT(inspected.error().text().size(), 300u);
+}
+
 TEST_F(DuckdbStore, KeepsTheZerosOfStringKeysInTextFiles) {
   text_file("a.csv", "k,t,v\n007,2026-05-08T00:00:00Z,1\n7,2026-05-08 01:00:00,2\n");
   auto source = files("a.csv");
@@ -429,7 +514,7 @@ TEST_F(DuckdbStore, TellsWhatIsWrongWithAFile) {
   text_file("bad.csv", "k,t\n1,2026-05-08\n2,2026-05-08,7,8\n");
   auto source = files("good.parquet");
   auto check = [&](const char* name) {
-    auto checked = store_->check_file(source, name);
+    auto checked = store_->check_file(spec(source, {{"k", kInt64}}, {}), name);
     return checked ? std::string("fine") : checked.error().text();
   };
   EXPECT_THAT(check("zero.parquet"), HasSubstr("'zero.parquet' is empty (0 bytes)"));
@@ -455,9 +540,10 @@ TEST_F(DuckdbStore, FindsAPageThatIsDamaged) {
   file << std::string(20000, '\xff');
   file.close();
   auto source = files("d");
-  auto checked = store_->check_file(source, "d/b.parquet");
+  auto wanted = spec(source, {{"k", kInt64}}, {{"v", kString}});
+  auto checked = store_->check_file(wanted, "d/b.parquet");
   ASSERT_FALSE(checked);
-  EXPECT_TRUE(store_->check_file(source, "d/a.parquet"));
+  EXPECT_TRUE(store_->check_file(wanted, "d/a.parquet"));
   EXPECT_THAT(failure(spec(source, {{"k", kInt64}}, {{"v", kString}})), HasSubstr("d/b.parquet"));
   // The store goes on.
   store::ScanSpec good = spec(source, {{"k", kInt64}}, {});
@@ -557,263 +643,6 @@ TEST_F(DuckdbStore, RefusesOptionsItDoesNotKnow) {
   auto opened = engine().open(address);
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().text(), HasSubstr("memory_limit"));
-}
-
-// A result column that shows the position as a value.
-store::ResultColumn positions_as(const std::string& name, DataType type,
-                                 std::function<void(int64_t, store::CellSink&)> cell) {
-  return {name, type, [cell](std::span<const int64_t> positions, store::CellSink& cells) {
-            for (int64_t position : positions)
-              position % 3 == 2 ? cells.null() : cell(position, cells);
-          }};
-}
-
-class DuckdbLabels : public DuckdbStore {
- protected:
-  std::unique_ptr<store::Labels> labels(store::LabelSource source) {
-    auto opened = store_->open_labels(source);
-    EXPECT_TRUE(opened) << opened.error().text();
-    return opened ? std::move(opened).value() : nullptr;
-  }
-  std::string label_failure(const store::LabelSource& source) {
-    auto opened = store_->open_labels(source);
-    EXPECT_FALSE(opened);
-    return opened ? "" : opened.error().text();
-  }
-  std::vector<std::string> scan(store::Labels& of, std::vector<store::ScanColumn> columns) {
-    std::mutex lock;
-    std::vector<std::string> out;
-    auto counts = of.scan(columns, [&](const Batch& batch, size_t) {
-      std::lock_guard hold(lock);
-      append(batch, out);
-      return true;
-    });
-    EXPECT_TRUE(counts) << counts.error().text();
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-};
-
-TEST_F(DuckdbLabels, HoldThePositionsOfTheRowsGiven) {
-  parquet("l.parquet",
-          "SELECT * FROM (VALUES ('b', TIMESTAMP '2026-05-02', 1), ('a', TIMESTAMP '2026-05-01', "
-          "2), (NULL, NULL, 3)) v(user_id, event_timestamp, rowid)");
-  auto held = labels({.text = "l.parquet"});
-  EXPECT_EQ(held->rows(), 3u);
-  EXPECT_EQ(held->time_column(), "event_timestamp");
-  EXPECT_THAT(scan(*held, {{"user_id", kString}}),
-              ElementsAre("0|2026-05-02T00:00:00Z|b", "1|2026-05-01T00:00:00Z|a", "2|null|null"));
-}
-
-TEST_F(DuckdbLabels, ChooseTheTimeColumn) {
-  EXPECT_EQ(labels({.text = "SELECT 1 AS k, TIMESTAMP '2026-05-01' AS seen"})->time_column(),
-            "seen");
-  EXPECT_EQ(
-      labels({.text = "SELECT TIMESTAMP '2026-05-01' AS a, DATE '2026-05-01' AS event_timestamp"})
-          ->time_column(),
-      "event_timestamp");
-  EXPECT_EQ(
-      labels({.text = "SELECT TIMESTAMP '2026-05-01' AS a, DATE '2026-05-01' AS event_timestamp",
-              .time_column = "a"})
-          ->time_column(),
-      "a");
-  EXPECT_THAT(label_failure({.text = "SELECT TIMESTAMP '2026-05-01' AS a, DATE '2026-05-01' AS b"}),
-              HasSubstr("several columns are times: a, b"));
-  EXPECT_THAT(label_failure({.text = "SELECT 1 AS a"}), HasSubstr("no column is a time"));
-  EXPECT_THAT(label_failure({.text = "SELECT 1 AS event_timestamp"}),
-              HasSubstr("column 'event_timestamp' is INTEGER"));
-  EXPECT_THAT(
-      label_failure({.text = "SELECT TIMESTAMP '2026-05-01' AS seen", .time_column = "seem"}),
-      HasSubstr("did you mean 'seen'"));
-}
-
-TEST_F(DuckdbLabels, NameTheLikelyUnitMistake) {
-  EXPECT_THAT(label_failure({.text = "SELECT 1 AS k, make_timestamp(1778241601) AS t UNION ALL "
-                                     "SELECT 2, TIMESTAMP '2426-05-01'"}),
-              ::testing::AllOf(HasSubstr("1 of 2 times in column 't'"),
-                               HasSubstr("seconds read as milliseconds")));
-}
-
-TEST_F(DuckdbLabels, ReadTheirTimesInTheZoneGiven) {
-  auto held =
-      labels({.text = "SELECT TIMESTAMP '2025-07-15 12:00:00' AS t", .timezone = "Europe/Berlin"});
-  EXPECT_THAT(scan(*held, {}), ElementsAre("0|2025-07-15T10:00:00Z"));
-}
-
-TEST_F(DuckdbLabels, RefuseAKeyOfAnotherType) {
-  auto held =
-      labels({.text = "SELECT 'x' AS user_id, 5::TINYINT AS small, TIMESTAMP '2026-05-01' AS t"});
-  store::ScanColumn wanted{"user_id", kInt64};
-  auto counts = held->scan({&wanted, 1}, [](const Batch&, size_t) { return true; });
-  ASSERT_FALSE(counts);
-  EXPECT_EQ(counts.error().code, ErrorCode::kInvalid);
-  EXPECT_THAT(counts.error().text(), HasSubstr("column 'user_id' is VARCHAR, wanted int64"));
-  EXPECT_THAT(scan(*held, {{"small", kInt64}}), ElementsAre("0|2026-05-01T00:00:00Z|5"));
-}
-
-TEST_F(DuckdbLabels, ReadKeysOfTextFilesByTheirDeclaredType) {
-  text_file("l.csv", "user_id,event_timestamp,label\n007,2026-05-01,1\n08,2026-05-02,0\n");
-  auto held = labels({.text = "l.csv", .column_types = {{"user_id", kString}}});
-  EXPECT_THAT(scan(*held, {{"user_id", kString}}),
-              ElementsAre("0|2026-05-01T00:00:00Z|007", "1|2026-05-02T00:00:00Z|08"));
-  ASSERT_TRUE(held->write({path("o.parquet"), {}}, {}));
-  EXPECT_EQ(cell("SELECT string_agg(user_id || label, ',') FROM '" + path("o.parquet") + "'"),
-            "0071,080");
-}
-
-TEST_F(DuckdbLabels, HoldEveryKeyOfTheSourcesAtOneTime) {
-  parquet("a.parquet",
-          "SELECT * FROM (VALUES (2, TIMESTAMP '2026-05-01'), (1, TIMESTAMP '2026-05-01'), (2, "
-          "NULL), (NULL, NULL)) v(k, t)");
-  parquet("b.parquet", "SELECT 3::BIGINT AS k, TIMESTAMP '2026-05-01' AS t");
-  auto a = files("a.parquet"), b = files("b.parquet");
-  store::LabelSource source;
-  source.keys_of = {spec(a, {{"k", kInt64}}, {}), spec(b, {{"k", kInt64}}, {})};
-  source.key_names = {"user_id"};
-  source.at = Timestamp{1'778'241'600'000'000};
-  auto held = labels(source);
-  EXPECT_THAT(scan(*held, {{"user_id", kInt64}}),
-              ElementsAre("0|2026-05-08T12:00:00Z|1", "1|2026-05-08T12:00:00Z|2",
-                          "2|2026-05-08T12:00:00Z|3"));
-}
-
-TEST_F(DuckdbLabels, WriteEveryTypeInTheOrderGiven) {
-  sql("COPY (SELECT (i * 7919) % 300000 AS k, make_timestamp(1778241600000000 + i) AS "
-      "event_timestamp, {'a': i} AS any_type FROM range(300000) r(i)) TO '" +
-      path("l.parquet") + "' (FORMAT parquet)");
-  auto held = labels({.text = "l.parquet"});
-  std::vector<store::ResultColumn> results = {
-      positions_as("i", kInt64, [](int64_t p, store::CellSink& c) { c.int64(p); }),
-      positions_as("b", DataType::scalar(TypeKind::kBool),
-                   [](int64_t p, store::CellSink& c) { c.boolean(p % 2 == 0); }),
-      positions_as("n", kInt32,
-                   [](int64_t p, store::CellSink& c) { c.int32(static_cast<int32_t>(p)); }),
-      positions_as("f", DataType::scalar(TypeKind::kFloat32),
-                   [](int64_t p, store::CellSink& c) { c.float32(static_cast<float>(p)); }),
-      positions_as("d", kFloat64,
-                   [](int64_t p, store::CellSink& c) { c.float64(0.5 * static_cast<double>(p)); }),
-      positions_as("s", kString,
-                   [](int64_t p, store::CellSink& c) {
-                     c.text("a text of some length: " + std::to_string(p));
-                   }),
-      positions_as("y", DataType::scalar(TypeKind::kBytes),
-                   [](int64_t, store::CellSink& c) { c.text(std::string_view("\0\xff", 2)); }),
-      positions_as("tz", kTimestamp, [](int64_t p, store::CellSink& c) { c.int64(p); }),
-      positions_as("day", kDate,
-                   [](int64_t p, store::CellSink& c) { c.int32(static_cast<int32_t>(p % 1000)); }),
-      positions_as("m4", DataType::decimal(4, 1),
-                   [](int64_t p, store::CellSink& c) { c.decimal(p % 1000); }),
-      positions_as("m9", DataType::decimal(9, 1),
-                   [](int64_t p, store::CellSink& c) { c.decimal(-p); }),
-      positions_as("m18", DataType::decimal(18, 1),
-                   [](int64_t p, store::CellSink& c) { c.decimal(p); }),
-      positions_as("m38", DataType::decimal(38, 1),
-                   [](int64_t p, store::CellSink& c) { c.decimal(p); }),
-      positions_as("l", DataType::list_of(kString),
-                   [](int64_t p, store::CellSink& c) {
-                     c.list({Value(std::string("element of ") + std::to_string(p)), Value(Null{})});
-                   }),
-  };
-  auto written =
-      held->write({"o.parquet", {{"asof.service", "it's"}, {"asof.note", "{\"a\": 1}"}}}, results);
-  ASSERT_TRUE(written) << written.error().text();
-  std::string from =
-      " FROM '" + path("o.parquet") +
-      "' o POSITIONAL JOIN (SELECT i AS p, (i * 7919) % 300000 AS wanted FROM range(300000) r(i))";
-  EXPECT_EQ(cell("SELECT count(*) || '' " + from + " WHERE k = wanted AND any_type.a = p"),
-            "300000");
-  EXPECT_EQ(
-      cell("SELECT count(*) || '' " + from +
-           " WHERE p % 3 <> 2 AND i = p AND b = (p % 2 = 0) AND n = p AND f = p AND d = p / 2 AND "
-           "s = 'a text of some length: ' || p "
-           "AND y = '\\x00\\xFF'::BLOB AND tz = make_timestamptz(p) AND day = DATE '1970-01-01' + "
-           "(p % 1000)::INTEGER AND m4 = (p % 1000) / 10 "
-           "AND m9 = -p / 10 AND m18 = p / 10 AND m38 = p / 10 AND l = ['element of ' || p, NULL]"),
-      "200000");
-  EXPECT_EQ(cell("SELECT count(*) || '' " + from +
-                 " WHERE p % 3 = 2 AND coalesce(i, b, n, f, d, m4, m9, m18, m38) IS NULL AND s IS "
-                 "NULL AND y IS NULL AND tz IS NULL AND day IS NULL AND l IS NULL"),
-            "100000");
-  auto metadata = store_->read_metadata("o.parquet");
-  ASSERT_TRUE(metadata) << metadata.error().text();
-  EXPECT_EQ(metadata->at("asof.service"), "it's");
-  EXPECT_EQ(metadata->at("asof.note"), "{\"a\": 1}");
-  ASSERT_TRUE(held->write({"o.csv", {}}, {results.data(), 1}));
-  EXPECT_EQ(cell("SELECT count(*) || '' FROM read_csv('" + path("o.csv") + "')"), "300000");
-  EXPECT_FALSE(store_->read_metadata("o.csv"));
-}
-
-TEST_F(DuckdbLabels, LeaveNothingBehindWhereTheyCannotWrite) {
-  auto held = labels({.text = "SELECT 1 AS k, TIMESTAMP '2026-05-01' AS t"});
-  EXPECT_THAT(held->write({"absent/o.parquet", {}}, {}).error().text(),
-              HasSubstr("there is no directory"));
-  EXPECT_THAT(held->write({"o.json", {}}, {}).error().text(),
-              HasSubstr("neither .parquet nor .csv"));
-  fs::create_directories(path("dir.parquet"));
-  EXPECT_THAT(held->write({"dir.parquet", {}}, {}).error().text(), HasSubstr("it is a directory"));
-  text_file("old.parquet", "old");
-  std::vector<store::ResultColumn> broken = {
-      {"x", kInt64, [](std::span<const int64_t>, store::CellSink&) {
-         throw std::runtime_error("no cells today");
-       }}};
-  auto written = held->write({"old.parquet", {}}, broken);
-  ASSERT_FALSE(written);
-  EXPECT_THAT(written.error().text(), HasSubstr("no cells today"));
-  EXPECT_EQ(fs::file_size(path("old.parquet")), 3u);
-  size_t left = 0;
-  for (const auto& entry : fs::directory_iterator(directory_))
-    left += entry.path().filename().string().ends_with(".tmp");
-  EXPECT_EQ(left, 0u);
-}
-
-TEST_F(DuckdbLabels, SayThatTheDiskIsFull) {
-  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "there is no /dev/full";
-  auto held = labels(
-      {.text = "SELECT i AS k, make_timestamp(1778241600000000 + i) AS t FROM range(200000) r(i)"});
-  // A file system of 4 KiB pages without space: the temporary file is a link to the full device.
-  fs::create_directories(path("out"));
-  for (int i = 0; i < 200; ++i)
-    fs::create_symlink("/dev/full", path("out/.o.parquet." + std::to_string(getpid()) + "-" +
-                                         std::to_string(i) + ".tmp"));
-  auto written = held->write({"out/o.parquet", {}}, {});
-  ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().code, ErrorCode::kExhausted) << written.error().text();
-}
-
-TEST_F(DuckdbLabels, ShowTheFirstRowsAsText) {
-  auto held =
-      labels({.text = "SELECT i AS k, TIMESTAMP '2026-05-05 12:00:00' AS t FROM range(5) r(i)"});
-  std::vector<store::ResultColumn> results = {
-      positions_as("n", kInt64, [](int64_t p, store::CellSink& c) { c.int64(p * 10); })};
-  auto shown = held->preview(results, 3);
-  ASSERT_TRUE(shown) << shown.error().text();
-  ASSERT_EQ(shown->size(), 4u);
-  EXPECT_THAT((*shown)[0], ElementsAre("k", "t", "n"));
-  EXPECT_THAT((*shown)[1], ElementsAre("0", "2026-05-05 12:00:00", "0"));
-  EXPECT_THAT((*shown)[3], ElementsAre("2", "2026-05-05 12:00:00", std::nullopt));
-}
-
-TEST_F(DuckdbLabels, HaveAChecksumOfTheirCellsInOrder) {
-  auto checksum = [&](const std::string& text) {
-    auto held = labels({.text = text});
-    auto out = held->checksum();
-    EXPECT_TRUE(out) << out.error().text();
-    return *out;
-  };
-  std::string base =
-      "SELECT i AS k, make_timestamp(1778241600000000) AS t, {'x': i} AS s FROM range(10) r(i) "
-      "ORDER BY i";
-  EXPECT_EQ(checksum(base), checksum(base));
-  EXPECT_NE(checksum(base), checksum(base + " DESC"));
-  EXPECT_NE(checksum(base), checksum("SELECT i AS j, t, s FROM (" + base + ") v(i, t, s)"));
-}
-
-TEST_F(DuckdbLabels, GoToDiskWhereMemoryRunsShort) {
-  store_ = open({{"memory_limit", "60MB"}, {"threads", "1"}});
-  auto held = labels({.text = "SELECT i AS k, make_timestamp(1778241600000000 + i) AS t, "
-                              "repeat('x' || i, 8) AS s FROM range(2000000) r(i)"});
-  ASSERT_NE(held, nullptr);
-  EXPECT_EQ(held->rows(), 2'000'000u);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "asof/base/text.h"
 #include "asof/types/batch.h"
 
 namespace asof::engines::offline::duckdb {
@@ -33,6 +34,9 @@ std::string_view plain_message(std::string_view message) {
   return message;
 }
 
+// DuckDB repeats what it met, which may be a text of any length.
+constexpr size_t kRepeated = 200;
+
 // What DuckDB says of a bad line, in one line: the number, the line, what is wrong, the file.
 std::string csv_message(std::string_view message) {
   size_t file = message.find("\n  file = ");
@@ -45,6 +49,7 @@ std::string csv_message(std::string_view message) {
   std::string_view rest =
       message.substr(0, std::min(message.find("\nPossible fixes"), message.find("\n\n")));
   for (char c : rest) out += c == '\n' ? std::string("; ") : std::string(1, c);
+  out = shortened(out, kRepeated);
   return path.empty() ? out : fmt::format("{} in '{}'", out, path);
 }
 
@@ -53,9 +58,20 @@ std::string csv_message(std::string_view message) {
 std::string quote_name(std::string_view name) { return quote(name, '"'); }
 std::string quote_text(std::string_view text) { return quote(text, '\''); }
 
+std::string shown_name(std::string_view name) {
+  bool plain = !name.empty() && (name[0] < '0' || name[0] > '9');
+  for (char c : name)
+    plain = plain && (c == '_' || (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z'));
+  return plain ? std::string(name) : quote_name(name);
+}
+
 Error to_error(duckdb_error_type type, std::string_view message) {
   std::string plain(plain_message(message));
-  if (plain.starts_with("CSV Error on Line")) plain = csv_message(plain);
+  // What our own expressions complain of is short and ends with the file.
+  if (plain.starts_with("CSV Error on Line"))
+    plain = csv_message(plain);
+  else if (!plain.starts_with("column '"))
+    plain = shortened(plain, kRepeated);
   switch (type) {
     case DUCKDB_ERROR_OUT_OF_MEMORY:
       return error(
@@ -145,6 +161,20 @@ Result<void> Connection::execute(const std::string& sql) {
   ASOF_TRY(run(sql, result));
   duckdb_destroy_result(&result);
   return {};
+}
+
+std::vector<std::string> Connection::result_names(const std::string& sql) {
+  std::vector<std::string> out;
+  duckdb_prepared_statement statement = nullptr;
+  if (duckdb_prepare(handle_, sql.c_str(), &statement) == DuckDBSuccess) {
+    for (idx_t i = 0; i < duckdb_prepared_statement_column_count(statement); ++i) {
+      const char* name = duckdb_prepared_statement_column_name(statement, i);
+      out.emplace_back(name == nullptr ? "" : name);
+      duckdb_free(const_cast<char*>(name));
+    }
+  }
+  duckdb_destroy_prepare(&statement);
+  return out;
 }
 
 Result<TextRows> Connection::query(const std::string& sql) {

@@ -17,6 +17,8 @@ namespace asof::engines::offline::duckdb {
 // "a ""b""" and 'it''s': names and texts as SQL reads them back.
 std::string quote_name(std::string_view name);
 std::string quote_text(std::string_view text);
+// A name as one would type it into a query: quoted where it must be. For hints.
+std::string shown_name(std::string_view name);
 
 // What DuckDB says, in our words: exhausted, not found, cancelled, unsupported, else invalid.
 Error to_error(duckdb_error_type type, std::string_view message);
@@ -65,6 +67,8 @@ class Connection {
   Result<void> execute(const std::string& sql);
   // Every column must be VARCHAR.
   Result<TextRows> query(const std::string& sql);
+  // What the columns of a SELECT are called, a name twice where it says so; nothing where it cannot be prepared.
+  std::vector<std::string> result_names(const std::string& sql);
   duckdb_connection handle() const { return handle_; }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,10 @@
 
 #include "asof/base/hash.h"
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
+#include "asof/engines/offline/duckdb/internal/label_source.h"
+#include "asof/engines/offline/duckdb/internal/text_time.h"
+#include "asof/store/time_unit.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -21,70 +26,25 @@ namespace {
 // The caller's columns get names of our own: theirs may be anything, `rowid` among it.
 std::string column_name(size_t index) { return fmt::format("c{}", index); }
 
-bool is_select(std::string_view text) {
-  size_t start = text.find_first_not_of(" \t\r\n(");
-  if (start == std::string_view::npos) return false;
-  std::string word;
-  for (char c : text.substr(start)) {
-    if (std::isalpha(static_cast<unsigned char>(c)) == 0) break;
-    word.push_back(static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+// The columns of an answer are told apart without regard to case, as SQL and most readers of its files do.
+Result<void> check_names(const std::vector<store::ColumnInfo>& columns) {
+  std::map<std::string, const std::string*> seen;
+  for (const store::ColumnInfo& info : columns) {
+    auto [other, is_new] = seen.emplace(lower(info.name), &info.name);
+    if (is_new) continue;
+    return error(
+        ErrorCode::kInvalid,
+        *other->second == info.name
+            ? fmt::format("two columns are called '{}'", info.name)
+            : fmt::format("columns '{}' and '{}' differ in case alone", *other->second, info.name),
+        info.name, "rename one of them");
   }
-  bool alone = start + word.size() == text.size() || text[start + word.size()] == ' ' ||
-               text[start + word.size()] == '\n' || text[start + word.size()] == '\t';
-  return alone && (word == "SELECT" || word == "WITH" || word == "FROM" || word == "VALUES");
-}
-
-// Every key that the sources hold, once and sorted, with one time.
-Result<Relation> relation_of_keys(Instance& instance, Connection& connection,
-                                  const store::LabelSource& source) {
-  std::string keys;
-  for (const store::ScanSpec& spec : source.keys_of) {
-    const std::string& directory = instance.options().directory;
-    TextColumns wanted;
-    for (const store::ScanColumn& key : spec.keys) wanted.emplace(key.from, key.type);
-    Relation relation;
-    if (spec.source->kind == model::SourceKind::kSql) {
-      ASOF_TRY_ASSIGN(relation, relation_of_sql(connection, spec.source->sql));
-    } else {
-      ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, spec.source->path, directory));
-      ASOF_TRY_ASSIGN(relation, relation_of_files(connection, found, directory, wanted));
-    }
-    std::string columns, present;
-    for (size_t i = 0; i < spec.keys.size(); ++i) {
-      const store::ScanColumn& key = spec.keys[i];
-      ASOF_TRY_ASSIGN(const store::ColumnInfo* info,
-                      relation.find(key.from, fmt::format("source '{}'", spec.source->name)));
-      ASOF_TRY_ASSIGN(std::string sql,
-                      cast_to({quote_name(info->name), info->name, info->native_type, key.type,
-                               info->is_text, relation.file_column}));
-      fmt::format_to(std::back_inserter(columns), "{}CAST({} AS {}) AS {}", i == 0 ? "" : ", ", sql,
-                     sql_type(key.type), quote_name(source.key_names[i]));
-      fmt::format_to(std::back_inserter(present), "{}{} IS NOT NULL", i == 0 ? "" : " AND ",
-                     quote_name(info->name));
-    }
-    fmt::format_to(std::back_inserter(keys), "{}SELECT {} FROM {} WHERE {}",
-                   keys.empty() ? "" : " UNION ALL ", columns, relation.from, present);
-  }
-  std::string time = source.time_column.empty() ? "event_timestamp" : source.time_column;
-  return relation_of_sql(connection, fmt::format("SELECT *, make_timestamptz({}::BIGINT) AS {} "
-                                                 "FROM (SELECT DISTINCT * FROM ({})) ORDER BY ALL",
-                                                 source.at->us, quote_name(time), keys));
-}
-
-Result<Relation> relation_of_labels(Instance& instance, Connection& connection,
-                                    const store::LabelSource& source) {
-  if (!source.keys_of.empty()) return relation_of_keys(instance, connection, source);
-  if (is_select(source.text)) return relation_of_sql(connection, source.text);
-  const std::string& directory = instance.options().directory;
-  ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, source.text, directory));
-  return relation_of_files(connection, found, directory, source.column_types);
+  return {};
 }
 
 Error in_labels(Error failure) {
-  if (failure.hint.find("sql: source") != std::string::npos)
-    failure.hint =
-        "convert the column, as --labels \"SELECT * REPLACE (CAST(column AS BIGINT) AS column) "
-        "FROM 'labels.parquet'\"";
+  constexpr std::string_view kContext = "labels: ";
+  if (failure.message.starts_with(kContext)) return failure;
   return std::move(failure).with_context("labels");
 }
 
@@ -113,6 +73,28 @@ void append_cell(std::string& out, const Column& column, size_t row) {
   std::string_view text = column.at<StringSlot>(row).view();
   uint64_t size = text.size();
   out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
+}
+
+// How to read the times of labels as what they are likely to be: labels declare no unit.
+std::string hint_for_times(const std::string& column, Timestamp met) {
+  const std::optional<model::TimeUnit> likely = store::likely_unit(met);
+  const char *unit = nullptr, *read = nullptr;
+  if (likely == model::TimeUnit::kSeconds) {
+    unit = "seconds";
+    read = "to_timestamp(epoch_us({0}))";
+  } else if (likely == model::TimeUnit::kMilliseconds) {
+    unit = "milliseconds";
+    read = "epoch_ms(epoch_us({0}))";
+  } else if (likely == model::TimeUnit::kNanoseconds) {
+    unit = "nanoseconds";
+    read = "make_timestamp_ns(epoch_us({0}))";
+  }
+  if (unit == nullptr) return "remove these rows, or correct their times in a SELECT";
+  const std::string name = shown_name(column);
+  return fmt::format(
+      "are these {}? read them so, as --labels \"SELECT * REPLACE ({} AS {}) FROM "
+      "'labels.parquet'\"",
+      unit, fmt::format(fmt::runtime(read), name), name);
 }
 
 Error unwritable(const std::string& path, std::string_view why) {
@@ -165,33 +147,71 @@ Result<std::unique_ptr<store::Labels>> DuckdbLabels::open(std::shared_ptr<Instan
 }
 
 Result<void> DuckdbLabels::load(const store::LabelSource& source) {
-  ASOF_TRY_ASSIGN(Relation relation, relation_of_labels(*instance_, connection_, source));
-  columns_ = relation.columns;
+  inputs_ = is_select(source.text) ? quoted_paths(source.text) : std::vector{source.text};
+  ASOF_TRY_ASSIGN(Relation relation, relation_of_source(*instance_, connection_, source));
   std::string list;
-  for (size_t i = 0; i < columns_.size(); ++i) {
-    store::ColumnInfo& info = columns_[i];
-    std::string sql = quote_name(info.name);
-    for (size_t j = 0; j < i; ++j)
-      if (columns_[j].name == info.name)
-        return error(ErrorCode::kInvalid, fmt::format("two columns are called '{}'", info.name), {},
-                     "rename one of them");
+  for (const RelationColumn& column : relation.columns) {
+    store::ColumnInfo info = column.info;
+    std::string sql = column.sql;
     if (auto type = source.column_types.find(info.name);
         type != source.column_types.end() && info.is_text && !info.is_time) {
       ASOF_TRY_ASSIGN(sql, cast_to({sql, info.name, info.native_type, type->second, true,
                                     relation.file_column}));
       info = column_info(info.name, sql_type(type->second));
     }
-    list += fmt::format("{}{} AS {}", i == 0 ? "" : ", ", sql, column_name(i));
+    list +=
+        fmt::format("{}{} AS {}", columns_.empty() ? "" : ", ", sql, column_name(columns_.size()));
+    columns_.push_back(std::move(info));
   }
-  ASOF_TRY(choose_time_column(source.time_column));
-  ASOF_TRY_ASSIGN(const ZoneTable* zone, instance_->zone(connection_, source.timezone));
-  ASOF_TRY_ASSIGN(time_, duckdb::time_column(columns_[time_index_], column_name(time_index_),
-                                             {zone, std::nullopt, ""}));
+  ASOF_TRY(check_names(columns_));
   ASOF_TRY(connection_.execute(
       fmt::format("CREATE TEMP TABLE labels AS SELECT {} FROM {}", list, relation.from)));
   ASOF_TRY_ASSIGN(TextRows count, connection_.query("SELECT count(*)::VARCHAR FROM labels"));
   rows_ = to_count(count);
+  ASOF_TRY(type_text_times());
+  ASOF_TRY(choose_time_column(source.time_column));
+  ASOF_TRY_ASSIGN(const ZoneTable* zone, instance_->zone(connection_, source.timezone));
+  rule_ = {zone, std::nullopt, true};
+  ASOF_TRY_ASSIGN(time_,
+                  duckdb::time_column(columns_[time_index_], column_name(time_index_), rule_));
   return check_times();
+}
+
+Result<void> DuckdbLabels::type_text_times() {
+  SelectList list;
+  std::vector<size_t> texts;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (!columns_[i].is_text || columns_[i].native_type != "VARCHAR") continue;
+    texts.push_back(i);
+    list.columns.push_back(column_name(i));
+    list.plans.push_back({DataType::scalar(TypeKind::kString), std::nullopt, nullptr});
+  }
+  if (texts.empty()) return {};
+  std::mutex merging;
+  std::vector<TextTimes> all(texts.size());
+  ASOF_TRY(run(std::move(list), [&](const Batch& batch, size_t) {
+    for (size_t i = 0; i < texts.size(); ++i) {
+      TextTimes part;
+      for (size_t row = 0; row < batch.rows; ++row)
+        if (batch.columns[i].is_valid(row)) part.add(batch.columns[i].at<StringSlot>(row).view());
+      std::lock_guard hold(merging);
+      all[i].add(part);
+    }
+    return true;
+  }));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (!all[i].are_times()) continue;
+    store::ColumnInfo& info = columns_[texts[i]];
+    info.is_time = true;
+    info.mixes_zones = all[i].mix_zones();
+    if (info.mixes_zones) continue;  // no type says that: they stay as they are written
+    info = column_info(info.name, all[i].native_type());
+    const std::string column = column_name(texts[i]);
+    ASOF_TRY(connection_.execute(fmt::format(
+        "ALTER TABLE labels ALTER {0} TYPE {1} USING CAST({2}(asof_spelled_time({0})) AS {1})",
+        column, info.native_type, info.has_zone ? "make_timestamptz" : "make_timestamp")));
+  }
+  return {};
 }
 
 Result<void> DuckdbLabels::choose_time_column(const std::string& wanted) {
@@ -206,9 +226,14 @@ Result<void> DuckdbLabels::choose_time_column(const std::string& wanted) {
   if (name.empty()) {
     std::string met = times.empty() ? "no column is a time" : "several columns are times: ";
     for (const std::string& time : times) met += (time == times[0] ? "" : ", ") + time;
-    return error(ErrorCode::kInvalid, met, {},
-                 times.empty() ? "the columns are " + suggestion("", names).substr(0, 300)
-                               : "say which with --time");
+    return error(
+        ErrorCode::kInvalid, met, {},
+        times.empty()
+            ? fmt::format(
+                  "name one with --time, or make one in a SELECT; the "
+                  "columns are {}",
+                  fmt::join(std::span(names).first(std::min<size_t>(names.size(), 20)), ", "))
+            : "say which with --time");
   }
   auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end())
@@ -219,25 +244,28 @@ Result<void> DuckdbLabels::choose_time_column(const std::string& wanted) {
 }
 
 Result<void> DuckdbLabels::check_times() {
-  std::atomic<uint64_t> implausible = 0;
+  std::atomic<uint64_t> times_given = 0, implausible = 0;
   std::atomic<int64_t> example = 0;
   ASOF_TRY_ASSIGN(store::ScanCounts counts, scan({}, [&](const Batch& batch, size_t) {
                     const Column& times = batch.columns[1];
                     for (size_t row = 0; row < batch.rows; ++row) {
-                      if (!times.is_valid(row) || is_plausible({times.at<int64_t>(row)})) continue;
+                      if (!times.is_valid(row)) continue;
+                      ++times_given;
+                      if (is_plausible({times.at<int64_t>(row)})) continue;
                       ++implausible;
                       example = times.at<int64_t>(row);
                     }
                     return true;
                   }));
   if (implausible == 0) return {};
-  return error(
-      ErrorCode::kInvalid,
-      fmt::format("{} of {} times in column '{}' lie outside the years 1900-2200, as {}",
-                  implausible.load(), counts.rows, time_column(),
-                  to_string(Timestamp{example.load()})),
-      {},
-      "the usual cause is a number of another unit: seconds read as milliseconds, or the reverse");
+  return error(ErrorCode::kInvalid,
+               fmt::format("{} of {} times in column '{}' lie outside the years 1900-2200, as {}",
+                           implausible.load(), counts.rows, time_column(),
+                           store::year_of(Timestamp{example.load()})),
+               {},
+               implausible == times_given
+                   ? hint_for_times(time_column(), Timestamp{example.load()})
+                   : "remove these rows, or correct their times in a SELECT");
 }
 
 Result<store::ScanCounts> DuckdbLabels::run(SelectList list, const store::BatchSink& sink) {
@@ -247,6 +275,7 @@ Result<store::ScanCounts> DuckdbLabels::run(SelectList list, const store::BatchS
   std::string sql = fmt::format("SELECT bool_or(asof_sink({}::BIGINT", lease.token());
   for (const std::string& column : list.columns) sql += ", " + column;
   auto done = connection_.execute(sql + ")) FROM labels");
+  if (auto failure = run.failure()) return in_labels(*std::move(failure));
   if (!done && !run.stopped()) return in_labels(std::move(done).error());
   return run.counts();
 }
@@ -264,9 +293,15 @@ Result<store::ScanCounts> DuckdbLabels::scan(std::span<const store::ScanColumn> 
       return error(ErrorCode::kInvalid, fmt::format("the labels have no column '{}'", column.from),
                    {}, suggestion(column.from, names));
     auto index = static_cast<size_t>(found - names.begin());
-    auto added =
-        add_column(list, {&columns_[index], column_name(index), column, "", time_.plan.zone});
-    if (!added) return in_labels(std::move(added).error());
+    auto added = add_column(list, {&columns_[index], column_name(index), column, "", rule_});
+    if (!added) {
+      Error failure = std::move(added).error();
+      failure.hint = fmt::format(
+          "convert it, as --labels \"SELECT * REPLACE (CAST({0} AS {1}) AS {0}) FROM "
+          "'labels.parquet'\"",
+          shown_name(column.from), sql_type(column.type));
+      return in_labels(std::move(failure));
+    }
   }
   return run(std::move(list), sink);
 }
@@ -308,31 +343,69 @@ Result<std::string> DuckdbLabels::checksum() {
 
 Result<std::string> DuckdbLabels::output_list(int64_t token,
                                               std::span<const store::ResultColumn> results,
-                                              bool as_text) {
-  const char* cast = as_text ? "::VARCHAR" : "";
+                                              Cells cells) {
   std::string list;
+  auto add = [&](const std::string& sql, std::string_view native_type, const std::string& name) {
+    std::string cell = sql;
+    if (cells != Cells::kTyped && native_type == "BLOB") cell = fmt::format("base64({})", sql);
+    if (cells != Cells::kTyped && native_type == "BLOB[]")
+      cell = fmt::format("list_transform({}, lambda e: base64(e))", sql);
+    list += fmt::format("{}{}{} AS {}", list.empty() ? "" : ", ", cell,
+                        cells == Cells::kPreview ? "::VARCHAR" : "", quote_name(name));
+  };
   for (size_t i = 0; i < columns_.size(); ++i)
-    list += fmt::format("{}{}{} AS {}", i == 0 ? "" : ", ", column_name(i), cast,
-                        quote_name(columns_[i].name));
+    add(column_name(i), columns_[i].native_type, columns_[i].name);
   for (size_t i = 0; i < results.size(); ++i) {
     ASOF_TRY_ASSIGN(std::string call,
                     instance_->cells().call(connection_, token, i, results[i].type, "rowid"));
-    list += fmt::format(", {}{} AS {}", call, cast, quote_name(results[i].name));
+    add(call, sql_type(results[i].type), results[i].name);
   }
   return list;
+}
+
+Result<void> DuckdbLabels::check_output(const store::TrainingOutput& output) {
+  namespace fs = std::filesystem;
+  ASOF_TRY(copy_options(output));
+  const std::string& directory = instance_->options().directory;
+  fs::path path = absolute_path(output.path, directory);
+  std::error_code failure;
+  if (fs::is_directory(path, failure)) return unwritable(output.path, "it is a directory");
+  fs::path folder = path.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, failure))
+    return unwritable(output.path, fmt::format("there is no directory '{}'", folder.string()));
+  if (!fs::exists(path, failure)) return {};
+  std::vector<std::string> inputs = inputs_;
+  for (const model::Source* source : output.sources) {
+    if (source->kind == model::SourceKind::kFiles) {
+      inputs.push_back(source->path);
+    } else {
+      std::vector<std::string> parts = quoted_paths(source->sql);
+      inputs.insert(inputs.end(), parts.begin(), parts.end());
+    }
+  }
+  std::lock_guard hold(lock_);
+  for (const std::string& input : inputs) {
+    auto found = find_files(connection_, input, directory);
+    if (!found) continue;  // no file: a text in a SELECT, or a source that has lost its files
+    for (const store::SourceFile& file : found->files)
+      if (fs::equivalent(path, absolute_path(file.path, directory), failure))
+        return error(
+            ErrorCode::kInvalid,
+            fmt::format("'{}' is one of the files that the training set is made from", output.path),
+            {}, "write to another file");
+  }
+  return {};
 }
 
 Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
                                  std::span<const store::ResultColumn> results) {
   namespace fs = std::filesystem;
   static std::atomic<uint64_t> next = 0;
+  ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(std::string options, copy_options(output));
   std::string path = absolute_path(output.path, instance_->options().directory);
   std::error_code failure;
-  if (fs::is_directory(path, failure)) return unwritable(output.path, "it is a directory");
   fs::path folder = fs::path(path).parent_path();
-  if (!folder.empty() && !fs::is_directory(folder, failure))
-    return unwritable(output.path, fmt::format("there is no directory '{}'", folder.string()));
   std::string temporary =
       (folder / fmt::format(".{}.{}-{}.tmp", fs::path(path).filename().string(), getpid(), ++next))
           .string();
@@ -340,7 +413,9 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
     std::lock_guard hold(lock_);
     CellRun run{results};
     Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-    ASOF_TRY_ASSIGN(std::string list, output_list(lease.token(), results, false));
+    ASOF_TRY_ASSIGN(
+        std::string list,
+        output_list(lease.token(), results, path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped));
     ASOF_TRY(connection_.execute(fmt::format("COPY (SELECT {} FROM labels) TO {} ({})", list,
                                              quote_text(temporary), options)));
     ASOF_TRY(sync_file(temporary));
@@ -360,7 +435,7 @@ Result<std::vector<std::vector<std::optional<std::string>>>> DuckdbLabels::previ
   std::lock_guard hold(lock_);
   CellRun run{results};
   Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-  ASOF_TRY_ASSIGN(std::string list, output_list(lease.token(), results, true));
+  ASOF_TRY_ASSIGN(std::string list, output_list(lease.token(), results, Cells::kPreview));
   ASOF_TRY_ASSIGN(TextRows rows,
                   connection_.query(fmt::format(
                       "SELECT {} FROM labels WHERE rowid < {} ORDER BY rowid", list, limit)));

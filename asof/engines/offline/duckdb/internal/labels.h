@@ -24,6 +24,7 @@ class DuckdbLabels final : public store::Labels {
   Result<std::string> checksum() override;
   Result<store::ScanCounts> scan(std::span<const store::ScanColumn> columns,
                                  const store::BatchSink& sink) override;
+  Result<void> check_output(const store::TrainingOutput& output) override;
   Result<void> write(const store::TrainingOutput& output,
                      std::span<const store::ResultColumn> results) override;
   Result<std::vector<std::vector<std::optional<std::string>>>> preview(
@@ -34,12 +35,15 @@ class DuckdbLabels final : public store::Labels {
       : instance_(std::move(instance)), connection_(std::move(connection)) {}
 
   Result<void> load(const store::LabelSource& source);
+  // Gives text columns that hold nothing but times of one kind the type of these.
+  Result<void> type_text_times();
   Result<void> choose_time_column(const std::string& wanted);
   Result<void> check_times();
   Result<store::ScanCounts> run(SelectList list, const store::BatchSink& sink);
-  // The caller's columns and the results as a SELECT list; `as_text` for previews.
+  enum class Cells { kTyped, kCsv, kPreview };
+  // The caller's columns and the results as a SELECT list.
   Result<std::string> output_list(int64_t token, std::span<const store::ResultColumn> results,
-                                  bool as_text);
+                                  Cells cells);
 
   std::shared_ptr<Instance> instance_;
   std::mutex lock_;
@@ -47,7 +51,9 @@ class DuckdbLabels final : public store::Labels {
   std::vector<store::ColumnInfo> columns_;
   size_t time_index_ = 0;
   TimeColumn time_;
+  TimeRule rule_;
   uint64_t rows_ = 0;
+  std::vector<std::string> inputs_;  // paths and globs; of a SELECT, whatever may be one
 };
 
 }  // namespace asof::engines::offline::duckdb

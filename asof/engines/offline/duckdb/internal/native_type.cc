@@ -6,6 +6,7 @@
 #include <array>
 
 #include "asof/engines/offline/duckdb/internal/connection.h"
+#include "asof/types/timestamp.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -102,11 +103,13 @@ bool is_decimal_of(const DataType& type) {
 
 std::string complaint(const CastRequest& request) {
   std::string where = request.file.empty() ? "" : fmt::format(" || ' in ' || {}", request.file);
-  return fmt::format(
-      "error({} || left({}::VARCHAR, 64) || {}{})",
-      quote_text(fmt::format("column '{}' holds ", request.name)), request.column,
-      quote_text(fmt::format(", which is not of type {} without loss", to_string(request.wanted))),
-      where);
+  bool is_base64 = request.is_text && request.wanted.kind == TypeKind::kBytes;
+  std::string why =
+      is_base64 ? ", which is not base64, as bytes are written in text"
+                : fmt::format(", which is not of type {} without loss", to_string(request.wanted));
+  return fmt::format("error({} || left({}::VARCHAR, 64) || {}{})",
+                     quote_text(fmt::format("column '{}' holds ", request.name)), request.column,
+                     quote_text(why), where);
 }
 
 // Cells of text: what they must look like, so that nothing is rounded or guessed.
@@ -119,13 +122,41 @@ std::string text_pattern(TypeKind kind) {
   }
 }
 
+std::string cast_text(const CastRequest& request);
+
+// Each element by the rules of cells. DuckDB's own cast would round [1.5] to [2].
+std::string cast_text_list(const CastRequest& request) {
+  CastRequest element = request;
+  element.column = "e";
+  element.wanted = request.wanted.element_type();
+  std::string elements = fmt::format("TRY_CAST({} AS VARCHAR[])", request.column);
+  if (element.wanted.kind != TypeKind::kString && element.wanted.kind != TypeKind::kTimestamp)
+    elements = fmt::format("list_transform({}, lambda e: {})", elements, cast_text(element));
+  return fmt::format(
+      "CASE WHEN {0} IS NULL OR TRY_CAST({0} AS VARCHAR[]) IS NOT NULL THEN {1} ELSE {2} END",
+      request.column, elements, complaint(request));
+}
+
 std::string cast_text(const CastRequest& request) {
   const DataType& wanted = request.wanted;
   const std::string& x = request.column;
-  if (wanted.kind == TypeKind::kString) return fmt::format("CAST({} AS VARCHAR)", x);
-  if (wanted.kind == TypeKind::kBytes) return fmt::format("from_base64(CAST({} AS VARCHAR))", x);
+  if (wanted.kind == TypeKind::kList) return cast_text_list(request);
+  if (wanted.kind == TypeKind::kString || wanted.kind == TypeKind::kTimestamp)
+    return fmt::format("CAST({} AS VARCHAR)", x);
+  if (wanted.kind == TypeKind::kBytes)
+    return fmt::format(
+        "CASE WHEN {0} IS NULL OR regexp_full_match({0}, "
+        "'([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?') THEN "
+        "from_base64(CAST({0} AS VARCHAR)) ELSE {1} END",
+        x, complaint(request));
   std::string target = sql_type(wanted);
   std::string fits = fmt::format("TRY_CAST({} AS {}) IS NOT NULL", x, target);
+  // A number beyond the type's greatest is read as infinity.
+  if (wanted.kind == TypeKind::kFloat32 || wanted.kind == TypeKind::kFloat64)
+    fits += fmt::format(
+        " AND (NOT isinf(TRY_CAST({0} AS {1})) OR regexp_full_match({0}, "
+        "'\\s*[+-]?(?i:inf|infinity)\\s*'))",
+        x, target);
   if (wanted.kind == TypeKind::kDecimal) {
     // Read with room for more digits: what lies beyond the scale must be zeros.
     int room = std::min(38 - wanted.precision, 12);
@@ -139,7 +170,31 @@ std::string cast_text(const CastRequest& request) {
       target, batch_type(wanted), complaint(request));
 }
 
+int64_t multiply(int64_t value, int64_t factor) {
+  int64_t out;
+  if (!__builtin_mul_overflow(value, factor, &out)) return out;
+  return value < 0 ? kFarPast : kFarFuture;
+}
+
+int64_t floor_to_micros(int64_t nanos) {
+  if (nanos == kFarFuture || nanos == kFarPast) return nanos;
+  int64_t us = nanos / 1000;
+  return us - (nanos % 1000 < 0 ? 1 : 0);
+}
+
 }  // namespace
+
+int64_t to_micros(RawTime raw, int64_t value) {
+  switch (raw) {
+    case RawTime::kDays: return multiply(value, kMicrosPerDay);
+    case RawTime::kMillis: return multiply(value, 1000);
+    case RawTime::kSeconds: return multiply(value, kMicrosPerSecond);
+    case RawTime::kNanos: return floor_to_micros(value);
+    case RawTime::kMicros:
+    case RawTime::kText: break;
+  }
+  return value == kNullTimeUs ? kFarPast : value;
+}
 
 std::optional<NativeTime> native_time(std::string_view native_type) {
   if (native_type == "TIMESTAMP") return NativeTime{RawTime::kMicros};

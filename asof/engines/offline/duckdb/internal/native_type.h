@@ -1,6 +1,8 @@
 // Native types: what DuckDB calls a column's type, in our terms, and the SQL that reads it as a declared type.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +14,14 @@
 namespace asof::engines::offline::duckdb {
 
 // How a time lies in a vector before it becomes microseconds.
-enum class RawTime { kMicros, kMillis, kSeconds, kNanos, kDays };
+enum class RawTime { kMicros, kMillis, kSeconds, kNanos, kDays, kText };
+
+// What lies beyond 64 bits of microseconds, and DuckDB's infinities. int64's least is the null known time.
+inline constexpr int64_t kFarFuture = std::numeric_limits<int64_t>::max();
+inline constexpr int64_t kFarPast = -kFarFuture;
+
+// A raw value as microseconds, floored; not of a text.
+int64_t to_micros(RawTime raw, int64_t value);
 
 struct NativeTime {
   RawTime raw;

@@ -4,238 +4,312 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
-#include <set>
 
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
+#include "asof/engines/offline/duckdb/internal/csv_header.h"
+#include "asof/engines/offline/duckdb/internal/file_shape.h"
 #include "asof/engines/offline/duckdb/internal/native_type.h"
+#include "asof/engines/offline/duckdb/internal/text_time.h"
 
 namespace asof::engines::offline::duckdb {
 
 namespace {
 
-std::string file_list(const FoundFiles& found, const std::string& directory) {
-  std::string list;
-  for (const store::SourceFile& file : found.files) {
-    if (!list.empty()) list.append(", ");
-    list.append(quote_text(absolute_path(file.path, directory)));
-  }
-  return "[" + list + "]";
-}
+// An inspection looks at so many rows of the first text file, and of some others for the spelling of their times.
+constexpr size_t kSampledRows = 20'480;
+constexpr size_t kSampledRowsOfOthers = 1'000;
+constexpr size_t kSampledFiles = 16;
 
-Result<void> refuse_empty_files(const FoundFiles& found) {
-  for (const store::SourceFile& file : found.files)
-    if (file.size == 0)
-      return error(ErrorCode::kInvalid, fmt::format("the file '{}' is empty (0 bytes)", file.path),
-                   {}, "write it again, or remove it");
-  return {};
-}
+// Who reads: it decides the types of cells that are text.
+enum class Reader {
+  kScan,     // VARCHAR all of them
+  kLabels,   // what all cells are, but no times; VARCHAR where a type is declared
+  kInspect,  // what the first cells are, but no times
+};
 
-// Each file's top-level columns with their types, nested ones spelled out.
-using FileSchema = std::map<std::string, std::string>;
-
-int to_int(const std::optional<std::string>& text) {
-  int value = 0;
-  if (text) std::from_chars(text->data(), text->data() + text->size(), value);
-  return value;
-}
-
-// parquet_schema lists a tree in depth-first order; the sizes of the subtrees follow from the counts of children.
-size_t end_of_subtree(const TextRows& rows, size_t at) {
-  int children = to_int(rows[at][2]);
-  ++at;
-  for (int i = 0; i < children && at < rows.size(); ++i) at = end_of_subtree(rows, at);
-  return at;
-}
-
-Result<std::vector<std::pair<std::string, FileSchema>>> read_file_schemas(
-    Connection& connection, const std::string& files) {
-  ASOF_TRY_ASSIGN(
-      TextRows rows,
-      connection.query(fmt::format(
-          "SELECT file_name, name, num_children::VARCHAR, concat_ws(' ', type, converted_type, "
-          "logical_type::VARCHAR, scale, precision) FROM parquet_schema({})",
-          files)));
-  std::vector<std::pair<std::string, FileSchema>> out;
-  for (size_t at = 0; at < rows.size();) {
-    size_t file_end = end_of_subtree(rows, at);
-    out.emplace_back(rows[at][0].value_or(""), FileSchema{});
-    for (size_t column = at + 1; column < file_end;) {
-      size_t end = end_of_subtree(rows, column);
-      std::string type;
-      for (size_t i = column; i < end; ++i) type.append(rows[i][3].value_or("")).append(";");
-      out.back().second.emplace(rows[column][1].value_or(""), std::move(type));
-      column = end;
-    }
-    at = file_end;
-  }
-  return out;
-}
-
-// Whether all files have the same columns of the same types; a column that only some have is an error, because its rows
-// would read as null without a word.
-Result<bool> have_same_types(Connection& connection, const std::string& files,
-                             const TextColumns& wanted) {
-  ASOF_TRY_ASSIGN(auto schemas, read_file_schemas(connection, files));
-  bool same = true;
-  for (const auto& [file, schema] : schemas) {
-    for (const auto& [name, type] : schemas.front().second) {
-      auto found = schema.find(name);
-      same = same && found != schema.end() && found->second == type;
-    }
-    for (const auto& [name, type] : wanted) {
-      bool in_first = schemas.front().second.contains(name);
-      if (schema.contains(name) == in_first) continue;
-      return error(ErrorCode::kInvalid,
-                   fmt::format("column '{}' is missing in '{}', but not in '{}'", name,
-                               in_first ? file : schemas.front().first,
-                               in_first ? schemas.front().first : file),
-                   {},
-                   "write the files with one schema, or use sql: with read_parquet(…, "
-                   "union_by_name = true)");
-    }
-  }
-  return same;
-}
-
-Result<Relation> describe(Connection& connection, std::string from) {
+// The columns of `from`, by the names that the file or SELECT gives them: DuckDB renames the second of two.
+Result<Relation> describe(Connection& connection, std::string from,
+                          const std::vector<std::string>& names) {
   ASOF_TRY_ASSIGN(TextRows rows,
                   connection.query(fmt::format(
                       "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {})", from)));
   Relation relation;
   relation.from = std::move(from);
-  for (const auto& row : rows)
-    relation.columns.push_back(column_info(row[0].value_or(""), row[1].value_or("")));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::string sql = rows[i][0].value_or("");
+    std::string name = i < names.size() ? names[i] : sql;
+    relation.columns.push_back(
+        {column_info(std::move(name), rows[i][1].value_or("")), quote_name(sql)});
+  }
   return relation;
 }
 
-// `types` or `hive_types`: {'name': VARCHAR, …}.
+// {'name': 'VARCHAR', …}, or "" for none.
 std::string as_varchar(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names)
-    fmt::format_to(std::back_inserter(out), "{}{}: 'VARCHAR'", out.empty() ? "" : ", ",
-                   quote_text(name));
-  return "{" + out + "}";
+    out += fmt::format("{}{}: 'VARCHAR'", out.empty() ? "" : ", ", quote_text(name));
+  return out.empty() ? out : "{" + out + "}";
 }
 
-bool is_read_as_text(const DataType& type) { return type.kind != TypeKind::kTimestamp; }
-
-Result<Relation> relation_of_parquet(Connection& connection, const FoundFiles& found,
-                                     const std::string& directory, const TextColumns& wanted) {
-  std::string files = file_list(found, directory);
-  std::vector<std::string> partitions = partition_names(found.files.front().path);
+// ", hive_partitioning = …": what the folders' names are read as.
+std::string hive_options(const FileShape& shape, Reader reader, const TextColumns& wanted) {
+  if (shape.partitions.empty()) return ", hive_partitioning = false";
   std::vector<std::string> as_text;
-  for (const std::string& name : partitions)
-    if (auto column = wanted.find(name); column != wanted.end() && is_read_as_text(column->second))
-      as_text.push_back(name);
-  std::string options;
-  if (!as_text.empty()) options += ", hive_types = " + as_varchar(as_text);
-  if (found.files.size() > 1) {
-    ASOF_TRY_ASSIGN(bool same, have_same_types(connection, files, wanted));
-    if (!same) options += ", union_by_name = true";
-  }
+  for (const std::string& name : shape.partitions)
+    if (reader == Reader::kScan || wanted.contains(name)) as_text.push_back(name);
+  std::string types = as_varchar(as_text);
+  return ", hive_partitioning = true" + (types.empty() ? "" : ", hive_types = " + types);
+}
+
+void mark_text(Relation& relation, const FileShape& shape, bool all) {
+  for (RelationColumn& column : relation.columns)
+    column.info.is_text = all || std::any_of(shape.partitions.begin(), shape.partitions.end(),
+                                             [&](const std::string& name) {
+                                               return lower(name) == lower(column.info.name);
+                                             });
+}
+
+Result<Relation> relation_of_parquet(Connection& connection, const FileGroup& group,
+                                     const std::string& directory, Reader reader,
+                                     const TextColumns& wanted) {
   ASOF_TRY_ASSIGN(Relation relation,
-                  describe(connection, fmt::format("read_parquet({}{})", files, options)));
-  for (store::ColumnInfo& column : relation.columns)
-    column.is_text =
-        std::find(partitions.begin(), partitions.end(), column.name) != partitions.end();
+                  describe(connection,
+                           fmt::format("read_parquet({}{})", file_list(group.files, directory),
+                                       hive_options(group.shape, reader, wanted)),
+                           group.shape.names));
+  mark_text(relation, group.shape, false);
   relation.has_statistics = true;
   return relation;
 }
 
-// The first line of a text file, whatever its compression.
-Result<std::string> first_line(Connection& connection, const std::string& file) {
-  ASOF_TRY_ASSIGN(TextRows rows,
-                  connection.query(fmt::format("SELECT line FROM read_csv({}, columns = {{'line': "
-                                               "'VARCHAR'}}, header = false, auto_detect = false, "
-                                               "delim = '\x01', quote = '', escape = '') LIMIT 1",
-                                               quote_text(file))));
-  std::string line = rows.empty() ? "" : rows[0][0].value_or("");
-  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
-  return line;
-}
-
-// The cells of a header; quotes as in RFC 4180.
-std::vector<std::string> split_header(std::string_view line, char delimiter) {
-  std::vector<std::string> cells(1);
-  bool quoted = false;
-  for (char c : line) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == delimiter && !quoted) {
-      cells.emplace_back();
-    } else {
-      cells.back().push_back(c);
-    }
+Result<Relation> relation_of_csv(Connection& connection, const FileGroup& group,
+                                 const std::string& directory, Reader reader,
+                                 const TextColumns& wanted) {
+  std::vector<std::string> columns, as_text;
+  std::string names;
+  for (size_t i = 0; i < group.shape.names.size(); ++i) {
+    columns.push_back(csv_column(i));
+    names += (i == 0 ? "" : ", ") + quote_text(columns.back());
+    if (wanted.contains(group.shape.names[i])) as_text.push_back(columns.back());
   }
-  return cells;
-}
-
-char delimiter_of(std::string_view header) {
-  char best = ',';
-  for (char candidate : {',', ';', '\t', '|'})
-    if (split_header(header, candidate).size() > split_header(header, best).size())
-      best = candidate;
-  return best;
-}
-
-// How text files are read: the header names the columns and the delimiter. Left to guess, DuckDB takes a file with one bad
-// line for another dialect and loses rows in silence.
-Result<Relation> relation_of_csv(Connection& connection, const FoundFiles& found,
-                                 const std::string& directory, const TextColumns& wanted) {
-  std::string files = file_list(found, directory);
-  ASOF_TRY_ASSIGN(std::string header,
-                  first_line(connection, absolute_path(found.files.front().path, directory)));
-  char delimiter = delimiter_of(header);
-  std::string base =
-      fmt::format("read_csv({}, header = true, delim = {}, quote = '\"', escape = '\"', skip = 0",
-                  files, quote_text(std::string_view(&delimiter, 1)));
-  std::vector<std::string> names = split_header(header, delimiter);
-  auto relation = describe(connection, base + ")");
+  std::string base = fmt::format("read_csv({}, {}{}", file_list(group.files, directory),
+                                 csv_dialect({group.shape.delimiter, {}}),
+                                 hive_options(group.shape, reader, wanted));
+  std::string plain =
+      fmt::format("{}, auto_detect = false, columns = {})", base, as_varchar(columns));
+  std::string from = plain;
+  if (reader != Reader::kScan) {
+    std::string types = as_varchar(as_text);
+    from = fmt::format(
+        "{}, names = [{}], auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR'], "
+        "sample_size = {}{}{})",
+        base, names, reader == Reader::kLabels ? -1 : static_cast<int64_t>(kSampledRows),
+        types.empty() ? "" : ", types = ", types);
+  }
+  auto relation = describe(connection, from, group.shape.names);
   if (!relation) {
     // Read as plain text, the file says at which line it goes wrong.
-    ASOF_TRY(connection.execute(fmt::format(
-        "SELECT count(*) FROM {}, auto_detect = false, columns = {})", base, as_varchar(names))));
+    ASOF_TRY(connection.execute("SELECT count(*) FROM " + plain));
     return std::move(relation).error();
   }
-  std::vector<std::string> as_text;
-  for (const store::ColumnInfo& column : relation->columns)
-    if (auto it = wanted.find(column.name); it != wanted.end() && is_read_as_text(it->second))
-      as_text.push_back(column.name);
-  if (!as_text.empty()) {
-    ASOF_TRY_ASSIGN(
-        *relation, describe(connection, fmt::format("{}, types = {})", base, as_varchar(as_text))));
-  }
-  for (store::ColumnInfo& column : relation->columns) column.is_text = true;
+  mark_text(*relation, group.shape, true);
   return relation;
+}
+
+Result<Relation> relation_of_group(Connection& connection, const FileGroup& group,
+                                   const std::string& directory, Reader reader,
+                                   const TextColumns& wanted) {
+  ASOF_TRY_ASSIGN(Relation relation,
+                  group.files.format == model::FileFormat::kCsv
+                      ? relation_of_csv(connection, group, directory, reader, wanted)
+                      : relation_of_parquet(connection, group, directory, reader, wanted));
+  bool taken =
+      std::any_of(relation.columns.begin(), relation.columns.end(),
+                  [](const RelationColumn& column) { return lower(column.sql) == "\"filename\""; });
+  if (!taken) relation.file_column = "filename";
+  relation.first_file = group.files.files.front().path;
+  return relation;
+}
+
+Error files_differ(const Relation& first, const Relation& other, const std::string& how) {
+  return error(ErrorCode::kInvalid,
+               fmt::format("'{}' and '{}' differ: {}", first.first_file, other.first_file, how), {},
+               "write the files with one schema, or say in SQL what is meant, as SELECT … FROM "
+               "read_parquet(['a.parquet', 'b.parquet'], union_by_name = true)");
+}
+
+// Label files become one table: what differs would be rounded, or null, without a word.
+Result<void> check_alike(const Relation& first, const Relation& other) {
+  for (size_t i = 0; i < std::max(first.columns.size(), other.columns.size()); ++i) {
+    if (i >= first.columns.size() || i >= other.columns.size())
+      return files_differ(first, other,
+                          fmt::format("only one has the column '{}'",
+                                      i < first.columns.size() ? first.columns[i].info.name
+                                                               : other.columns[i].info.name));
+    const store::ColumnInfo &a = first.columns[i].info, &b = other.columns[i].info;
+    if (a.name != b.name)
+      return files_differ(first, other,
+                          fmt::format("column {} is '{}', and '{}'", i + 1, a.name, b.name));
+    if (a.native_type != b.native_type)
+      return files_differ(
+          first, other,
+          fmt::format("column '{}' is {}, and {}", a.name, a.native_type, b.native_type));
+  }
+  return {};
+}
+
+// How the times of text columns are spelled in the first `limit` rows, by column.
+Result<std::map<std::string, TextTimes>> sample_times(Connection& connection,
+                                                      const Relation& relation, size_t limit) {
+  std::map<std::string, TextTimes> out;
+  std::vector<const RelationColumn*> texts;
+  std::string list;
+  for (const RelationColumn& column : relation.columns) {
+    if (!column.info.is_text || column.info.native_type != "VARCHAR") continue;
+    texts.push_back(&column);
+    list += (list.empty() ? "" : ", ") + column.sql;
+  }
+  if (texts.empty()) return out;
+  ASOF_TRY_ASSIGN(TextRows rows, connection.query(fmt::format("SELECT {} FROM {} LIMIT {}", list,
+                                                              relation.from, limit)));
+  for (const auto& row : rows)
+    for (size_t i = 0; i < texts.size(); ++i)
+      if (row[i]) out[texts[i]->info.name].add(*row[i]);
+  return out;
+}
+
+void set_time(store::ColumnInfo& info, const TextTimes& times) {
+  if (!times.are_times()) return;
+  store::ColumnInfo typed = column_info(info.name, times.native_type());
+  typed.is_text = true;
+  typed.mixes_zones = times.mix_zones();
+  typed.has_zone = typed.has_zone && !typed.mixes_zones;
+  info = std::move(typed);
+}
+
+// Text files after the first may spell the zones of their times otherwise. Files that cannot be read are passed over.
+void sample_other_files(Connection& connection, const FoundFiles& others,
+                        const std::string& directory, std::map<std::string, TextTimes>& times) {
+  for (const store::SourceFile& file : others.files) {
+    auto groups = group_equal_files(connection, {others.format, {file}}, directory);
+    if (!groups) continue;
+    auto relation = relation_of_group(connection, groups->front(), directory, Reader::kScan, {});
+    if (!relation) continue;
+    auto sample = sample_times(connection, *relation, kSampledRowsOfOthers);
+    if (!sample) continue;
+    for (auto& [name, seen] : times)
+      if (auto other = sample->find(name); other != sample->end() && other->second.are_times())
+        seen.add(other->second);
+  }
+}
+
+// Parquet files whose times are of another type than the first's.
+void compare_other_files(Connection& connection, const FoundFiles& found,
+                         const std::string& directory, Relation& relation) {
+  auto groups = group_equal_files(connection, found, directory);
+  if (!groups || groups->size() == 1) return;
+  for (const FileGroup& group : std::span(*groups).first(std::min(groups->size(), kSampledFiles))) {
+    auto other =
+        relation_of_group(connection, {group.shape, {found.format, {group.files.files[0]}}},
+                          directory, Reader::kInspect, {});
+    if (!other) continue;
+    for (RelationColumn& column : relation.columns) {
+      auto same = other->find(column.info.name, "");
+      if (!same || !column.info.is_time || !(*same)->info.is_time) continue;
+      if ((*same)->info.has_zone != column.info.has_zone) column.info.mixes_zones = true;
+    }
+  }
+  for (RelationColumn& column : relation.columns)
+    column.info.has_zone = column.info.has_zone && !column.info.mixes_zones;
 }
 
 }  // namespace
 
-Result<const store::ColumnInfo*> Relation::find(const std::string& column,
-                                                std::string_view what) const {
+Result<const RelationColumn*> Relation::find(const std::string& column,
+                                             std::string_view what) const {
   std::vector<std::string> names;
-  for (const store::ColumnInfo& info : columns) {
-    if (info.name == column) return &info;
-    names.push_back(info.name);
+  const RelationColumn* found = nullptr;
+  for (const RelationColumn& candidate : columns) {
+    names.push_back(candidate.info.name);
+    if (candidate.info.name != column) continue;
+    if (found != nullptr)
+      return error(ErrorCode::kInvalid, fmt::format("{} has two columns '{}'", what, column), {},
+                   "rename one of them");
+    found = &candidate;
   }
+  if (found != nullptr) return found;
   return error(ErrorCode::kInvalid, fmt::format("{} has no column '{}'", what, column), {},
                suggestion(column, names));
 }
 
-Result<Relation> relation_of_files(Connection& connection, const FoundFiles& found,
-                                   const std::string& directory, const TextColumns& wanted) {
-  ASOF_TRY(refuse_empty_files(found));
-  ASOF_TRY_ASSIGN(Relation relation,
-                  found.format == model::FileFormat::kCsv
-                      ? relation_of_csv(connection, found, directory, wanted)
-                      : relation_of_parquet(connection, found, directory, wanted));
-  bool taken = std::any_of(
-      relation.columns.begin(), relation.columns.end(), [](const store::ColumnInfo& column) {
-        return column.name.size() == 8 && strncasecmp(column.name.c_str(), "filename", 8) == 0;
-      });
-  if (!taken) relation.file_column = "filename";
-  return relation;
+Result<std::vector<Relation>> relations_of_files(Connection& connection, const FoundFiles& found,
+                                                 const std::string& directory,
+                                                 std::span<const std::string> wanted) {
+  ASOF_TRY_ASSIGN(std::vector<FileGroup> groups, group_files(connection, found, directory, wanted));
+  std::vector<Relation> relations;
+  for (const FileGroup& group : groups) {
+    ASOF_TRY_ASSIGN(Relation relation,
+                    relation_of_group(connection, group, directory, Reader::kScan, {}));
+    relations.push_back(std::move(relation));
+  }
+  return relations;
+}
+
+Result<Relation> relation_of_labels(Connection& connection, const FoundFiles& found,
+                                    const std::string& directory, const TextColumns& wanted) {
+  ASOF_TRY_ASSIGN(std::vector<FileGroup> groups, group_equal_files(connection, found, directory));
+  ASOF_TRY_ASSIGN(Relation first, relation_of_group(connection, groups.front(), directory,
+                                                    Reader::kLabels, wanted));
+  if (groups.size() == 1) return first;
+  for (const FileGroup& group : std::span(groups).subspan(1)) {
+    ASOF_TRY_ASSIGN(Relation other,
+                    relation_of_group(connection, group, directory, Reader::kLabels, wanted));
+    if (group.shape.delimiter != groups.front().shape.delimiter)
+      return files_differ(first, other,
+                          fmt::format("their cells are parted by '{}', and by '{}'",
+                                      groups.front().shape.delimiter, group.shape.delimiter));
+    ASOF_TRY(check_alike(first, other));
+  }
+  return relation_of_group(connection, {groups.front().shape, found}, directory, Reader::kLabels,
+                           wanted);
+}
+
+Result<std::vector<store::ColumnInfo>> inspect_columns(Connection& connection,
+                                                       const FoundFiles& found,
+                                                       const std::string& directory) {
+  std::optional<Error> first_failure;
+  for (size_t i = 0; i < found.files.size(); ++i) {
+    // A torn file must not hide the others: the first that can be read tells the columns.
+    auto relation = [&]() -> Result<Relation> {
+      ASOF_TRY_ASSIGN(std::vector<FileGroup> groups,
+                      group_equal_files(connection, {found.format, {found.files[i]}}, directory));
+      return relation_of_group(connection, groups.front(), directory, Reader::kInspect, {});
+    }();
+    if (!relation) {
+      if (!first_failure) first_failure = std::move(relation).error();
+      continue;
+    }
+    auto times = sample_times(connection, *relation, kSampledRows);
+    if (!times) return std::move(times).error();
+    size_t others = std::min(found.files.size() - i - 1, kSampledFiles);
+    auto begin = found.files.begin() + static_cast<ptrdiff_t>(i) + 1;
+    if (found.format == model::FileFormat::kCsv)
+      sample_other_files(connection,
+                         {found.format, {begin, begin + static_cast<ptrdiff_t>(others)}}, directory,
+                         *times);
+    else
+      compare_other_files(connection, found, directory, *relation);
+    std::vector<store::ColumnInfo> columns;
+    for (RelationColumn& column : relation->columns) {
+      if (auto seen = times->find(column.info.name); seen != times->end())
+        set_time(column.info, seen->second);
+      columns.push_back(std::move(column.info));
+    }
+    return columns;
+  }
+  return *std::move(first_failure);
 }
 
 Result<Relation> relation_of_sql(Connection& connection, const std::string& sql) {
@@ -244,7 +318,7 @@ Result<Relation> relation_of_sql(Connection& connection, const std::string& sql)
          (std::isspace(static_cast<unsigned char>(select.back())) != 0 || select.back() == ';'))
     select.pop_back();
   // The line break ends a comment that the text may end with.
-  return describe(connection, fmt::format("(\n{}\n)", select));
+  return describe(connection, fmt::format("(\n{}\n)", select), connection.result_names(select));
 }
 
 std::optional<uint64_t> count_rows(Connection& connection, const FoundFiles& found,

@@ -1,8 +1,9 @@
-// Relation: a source (or labels) as something SQL can read from, with its columns.
+// Relation: a source (or labels, or a part of either) as something SQL can read from, with its columns.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,24 +15,46 @@
 
 namespace asof::engines::offline::duckdb {
 
+// `info.name` is what the file calls it. SQL may call it otherwise: there X and x are one name.
+struct RelationColumn {
+  store::ColumnInfo info;
+  std::string sql;
+};
+
 struct Relation {
   std::string from;  // what stands behind FROM
-  std::vector<store::ColumnInfo> columns;
+  std::vector<RelationColumn> columns;
   std::string file_column;      // SQL for the file of a row; "" where there is none
+  std::string first_file;       // as the user wrote it; "" where there is none
   bool has_statistics = false;  // Parquet: ranges may skip whole row groups
 
-  // Errors: kInvalid naming `what` ("source 'x'") and the nearest column.
-  Result<const store::ColumnInfo*> find(const std::string& column, std::string_view what) const;
+  // Errors: kInvalid naming `what` ("source 'x'") and the nearest column, or that two columns have the name.
+  Result<const RelationColumn*> find(const std::string& column, std::string_view what) const;
 };
+
+// Files of one format, for a scan of the columns `wanted`: one relation for each group of files in which these columns have
+// one type and place. A type common to all files would round what only some of them hold, so there is none. Cells of text
+// files and the names of partition folders are VARCHAR. Errors name the file that is torn, empty, or lacks a column.
+Result<std::vector<Relation>> relations_of_files(Connection& connection, const FoundFiles& found,
+                                                 const std::string& directory,
+                                                 std::span<const std::string> wanted);
 
 // Columns whose cells are text and are read as such, so that 007 stays 007: by name, with the type wanted.
 using TextColumns = std::map<std::string, DataType>;
 
-// Files of one format. Errors name the file that is torn, empty or of another shape.
-Result<Relation> relation_of_files(Connection& connection, const FoundFiles& found,
-                                   const std::string& directory, const TextColumns& wanted);
-// A SELECT.
+// Label files, all columns of them, with the types that DuckDB finds; times in text stay VARCHAR. Errors: as above, and
+// kInvalid where files differ in a column or its type, naming both.
+Result<Relation> relation_of_labels(Connection& connection, const FoundFiles& found,
+                                    const std::string& directory, const TextColumns& wanted);
+
+// A SELECT. A name may stand in it twice.
 Result<Relation> relation_of_sql(Connection& connection, const std::string& sql);
+
+// The columns of the first file that can be read; of text files after a look at their first rows, and at the first rows of
+// some others for how they spell times. Errors: of the first file, where none can be read.
+Result<std::vector<store::ColumnInfo>> inspect_columns(Connection& connection,
+                                                       const FoundFiles& found,
+                                                       const std::string& directory);
 
 // The rows of all files together where their footers say so.
 std::optional<uint64_t> count_rows(Connection& connection, const FoundFiles& found,

@@ -26,7 +26,8 @@ int64_t floor_divide(int64_t value, int64_t by) { return value / by - (value % b
 // The greatest raw value that is still `us` when read.
 int64_t last_raw(RawTime raw, int64_t us) {
   switch (raw) {
-    case RawTime::kMicros: return us;
+    case RawTime::kMicros:
+    case RawTime::kText: return us;
     case RawTime::kMillis: return floor_divide(us, 1000);
     case RawTime::kSeconds: return floor_divide(us, kMicrosPerSecond);
     case RawTime::kDays: return floor_divide(us, kMicrosPerDay);
@@ -55,6 +56,7 @@ std::string literal(const std::string& native_type, RawTime raw, int64_t value) 
     case RawTime::kDays:
       return fmt::format("CAST(make_timestamp({}::BIGINT) AS DATE)", value * kMicrosPerDay);
     case RawTime::kNanos: return fmt::format("make_timestamp_ns({}::BIGINT)", value);
+    case RawTime::kText: break;
   }
   return "NULL";
 }
@@ -64,32 +66,31 @@ constexpr Duration kZoneSlack{3 * kMicrosPerDay};
 
 struct Bounded {
   const TimeColumn* column;
-  std::string native_type;
   store::TimeRange range;
-  std::string name() const { return column->sql; }
-  // "x > … AND x <= …", or "" where the range is open at both ends.
+  const std::string& name() const { return column->sql; }
+  // "x > … AND x <= …", or "" where SQL has nothing to say: no end, one that the type does not reach, or text.
   std::string condition() const {
     bool local = column->plan.zone != nullptr;
     RawTime raw = *column->plan.raw_time;
+    if (raw == RawTime::kText) return "";
     std::string out;
-    if (range.after) {
-      Timestamp after = local ? subtract_saturating(*range.after, kZoneSlack) : *range.after;
-      out = fmt::format("{} > {}", column->sql, literal(native_type, raw, last_raw(raw, after.us)));
-    }
-    if (range.until) {
-      Timestamp until = local ? add_saturating(*range.until, kZoneSlack) : *range.until;
-      out += fmt::format("{}{} <= {}", out.empty() ? "" : " AND ", column->sql,
-                         literal(native_type, raw, last_raw(raw, until.us)));
-    }
+    auto add = [&](const char* comparison, Timestamp end) {
+      int64_t value = last_raw(raw, end.us);
+      // Nanoseconds reach from 1677 to 2262.
+      bool reached = value != std::numeric_limits<int64_t>::min() &&
+                     value != std::numeric_limits<int64_t>::max();
+      bool all_pass = (comparison[0] == '>') == (value < 0);
+      if (!reached && all_pass) return;
+      out += fmt::format("{}{}", out.empty() ? "" : " AND ",
+                         reached ? fmt::format("{} {} {}", column->sql, comparison,
+                                               literal(column->native_type, raw, value))
+                                 : "false");
+    };
+    if (range.after) add(">", local ? subtract_saturating(*range.after, kZoneSlack) : *range.after);
+    if (range.until) add("<=", local ? add_saturating(*range.until, kZoneSlack) : *range.until);
     return out;
   }
 };
-
-std::string native_of(const Relation& relation, const std::string& name) {
-  for (const store::ColumnInfo& info : relation.columns)
-    if (info.name == name) return info.native_type;
-  return {};
-}
 
 std::string either_null(const Bounded& bounded) {
   return fmt::format("({0} IS NULL OR ({1}))", bounded.name(), bounded.condition());
@@ -113,56 +114,79 @@ std::vector<std::string> branches(const std::vector<Bounded>& bounds, bool has_s
           fmt::format("{} AND {} IS NULL", first.condition(), second.name())};
 }
 
-// Text that DuckDB did not take for times as a whole: a file without rows, or one whose lines differ.
-TimeColumn time_of_text(const store::ColumnInfo& info, const std::string& sql,
-                        const TimeRule& rule) {
-  // Under a declared zone a cell with an offset of its own would be shifted twice.
-  std::string zoned =
-      rule.zone == nullptr
-          ? ""
-          : fmt::format(" AND NOT regexp_matches({}, ':.*([Zz]|[+-][0-9:]+)$')", sql);
-  std::string where = rule.file.empty() ? "" : " || ' in ' || " + rule.file;
-  // A cast to TIMESTAMP drops a cell's offset in silence.
-  std::string time = fmt::format(
-      "CASE WHEN regexp_matches({0}, ':.*[+-][0-9:]+$') THEN make_timestamp(epoch_us(TRY_CAST({0} "
-      "AS TIMESTAMP WITH TIME ZONE))) ELSE TRY_CAST({0} AS TIMESTAMP) END",
-      sql);
-  return {fmt::format(
-              "CASE WHEN {0} IS NULL THEN NULL WHEN {4} IS NOT NULL{1} THEN {4} ELSE error({2} "
-              "|| left({0}, 64) || ', which is not a time'{3}) END",
-              sql, zoned, quote_text(fmt::format("column '{}' holds ", info.name)), where, time),
-          {DataType::scalar(TypeKind::kTimestamp), RawTime::kMicros, rule.zone}};
+std::string text_hint(const std::string& name, bool of_labels) {
+  return of_labels ? fmt::format(
+                         "text times are ISO 8601, as 2026-05-08 14:30:00 or "
+                         "2026-05-08T14:30:00Z; convert others, as --labels \"SELECT * REPLACE "
+                         "(strptime({0}, '%d/%m/%Y') AS {0}) FROM 'labels.csv'\"",
+                         shown_name(name))
+                   : fmt::format(
+                         "text times are ISO 8601, as 2026-05-08 14:30:00 or "
+                         "2026-05-08T14:30:00Z; convert others in a sql: source, as "
+                         "strptime({}, '%d/%m/%Y')",
+                         shown_name(name));
+}
+
+std::string number_hint(const std::string& name, bool of_labels) {
+  return of_labels ? fmt::format(
+                         "say what it counts, as --labels \"SELECT * REPLACE (to_timestamp({0}) "
+                         "AS {0}) FROM 'labels.parquet'\" for seconds, or epoch_ms({0}) for "
+                         "milliseconds",
+                         shown_name(name))
+                   : "declare time_unit (s, ms, us or ns) on the source";
+}
+
+// A plan for cells of text, each of which is read in its own zone.
+ColumnPlan text_plan(const store::ColumnInfo& info, const DataType& type, const TimeRule& rule) {
+  ColumnPlan plan{type, RawTime::kText, rule.zone};
+  if (rule.unit) plan.text_unit = raw_of(*rule.unit);
+  plan.name = info.name;
+  plan.text_hint = text_hint(info.name, rule.of_labels);
+  plan.number_hint = number_hint(info.name, rule.of_labels);
+  return plan;
 }
 
 }  // namespace
 
+std::vector<std::string> columns_of(const store::ScanSpec& spec) {
+  const model::Source& source = *spec.source;
+  std::vector<std::string> names;
+  for (const store::ScanColumn& key : spec.keys) names.push_back(key.from);
+  names.push_back(model::column_in_source(source, source.event_time));
+  if (!source.known_time.empty())
+    names.push_back(model::column_in_source(source, source.known_time));
+  for (const store::ScanColumn& feature : spec.features) names.push_back(feature.from);
+  return names;
+}
+
 Result<TimeColumn> time_column(const store::ColumnInfo& info, const std::string& sql,
                                const TimeRule& rule) {
-  ColumnPlan plan{DataType::scalar(TypeKind::kTimestamp), std::nullopt, nullptr};
+  const DataType type = DataType::scalar(TypeKind::kTimestamp);
+  ColumnPlan plan{type, std::nullopt, nullptr};
+  if (info.is_text && (info.native_type == "VARCHAR" || info.mixes_zones))
+    return TimeColumn{sql, info.native_type, text_plan(info, type, rule)};
   if (auto time = native_time(info.native_type)) {
     plan.raw_time = time->raw;
     if (!time->has_zone) plan.zone = rule.zone;
-    return TimeColumn{sql, plan};
+    return TimeColumn{sql, info.native_type, plan};
   }
-  if (info.is_text && info.native_type == "VARCHAR") return time_of_text(info, sql, rule);
   if (!is_native_integer(info.native_type))
     return error(ErrorCode::kInvalid,
                  fmt::format("column '{}' is {}, wanted a time", info.name, info.native_type), {},
-                 "convert it in SQL, as strptime(column, '%d.%m.%Y')");
+                 rule.of_labels ? text_hint(info.name, true)
+                                : "convert it in a sql: source, as strptime(column, '%d.%m.%Y')");
   if (!rule.unit)
-    return error(
-        ErrorCode::kInvalid,
-        fmt::format("column '{}' is {}: a number is a time only with a declared unit", info.name,
-                    info.native_type),
-        info.name,
-        "declare time_unit (seconds, milliseconds, microseconds or nanoseconds) on the source");
+    return error(ErrorCode::kInvalid,
+                 fmt::format("column '{}' is {}: a number is a time only with a declared unit",
+                             info.name, info.native_type),
+                 info.name, number_hint(info.name, rule.of_labels));
   plan.raw_time = raw_of(*rule.unit);
   // Beyond int64 lies beyond 2200 in every unit.
   bool wide = info.native_type == "UBIGINT" || info.native_type == "HUGEINT" ||
               info.native_type == "UHUGEINT";
   std::string clamped = wide ? fmt::format("least({}, 9223372036854775807)", sql) : sql;
   return TimeColumn{info.native_type == "BIGINT" ? sql : fmt::format("CAST({} AS BIGINT)", clamped),
-                    plan};
+                    info.native_type, plan};
 }
 
 Result<void> add_column(SelectList& list, const AddColumn& column) {
@@ -172,15 +196,19 @@ Result<void> add_column(SelectList& list, const AddColumn& column) {
   ColumnPlan plan{column.wanted.type, std::nullopt, nullptr};
   std::string native = column.info->native_type;
   bool is_list = plan.type.kind == TypeKind::kList;
+  bool is_text = column.info->is_text && native == "VARCHAR";
   if (is_list) native = native.substr(0, native.rfind('['));
   if ((is_list ? plan.type.element : plan.type.kind) == TypeKind::kTimestamp) {
-    if (auto time = native_time(native)) {
+    if (is_text) {
+      plan = text_plan(*column.info, plan.type,
+                       {column.rule.zone, std::nullopt, column.rule.of_labels});
+    } else if (auto time = native_time(native)) {
       plan.raw_time = time->raw;
-      if (!time->has_zone) plan.zone = column.zone;
+      if (!time->has_zone) plan.zone = column.rule.zone;
     }
   }
   list.columns.push_back(std::move(sql));
-  list.plans.push_back(plan);
+  list.plans.push_back(std::move(plan));
   return {};
 }
 
@@ -190,14 +218,13 @@ Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation
   std::string what = fmt::format("source '{}'", source.name);
   SourceColumns out;
   auto add = [&](const store::ScanColumn& wanted) -> Result<void> {
-    ASOF_TRY_ASSIGN(const store::ColumnInfo* info, relation.find(wanted.from, what));
-    return add_column(out.list,
-                      {info, quote_name(info->name), wanted, relation.file_column, rule.zone});
+    ASOF_TRY_ASSIGN(const RelationColumn* column, relation.find(wanted.from, what));
+    return add_column(out.list, {&column->info, column->sql, wanted, relation.file_column, rule});
   };
   auto add_time = [&](const std::string& name) -> Result<TimeColumn> {
-    ASOF_TRY_ASSIGN(const store::ColumnInfo* info,
+    ASOF_TRY_ASSIGN(const RelationColumn* column,
                     relation.find(model::column_in_source(source, name), what));
-    ASOF_TRY_ASSIGN(TimeColumn time, time_column(*info, quote_name(info->name), rule));
+    ASOF_TRY_ASSIGN(TimeColumn time, time_column(column->info, column->sql, rule));
     out.list.columns.push_back(time.sql);
     out.list.plans.push_back(time.plan);
     return time;
@@ -213,17 +240,17 @@ Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation
 
 std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
                      const SourceColumns& columns, int64_t token, int64_t filter_token) {
-  const model::Source& source = *spec.source;
   std::vector<Bounded> bounds;
   bool needs_filter = false;
-  auto bound = [&](const TimeColumn& column, const std::string& name,
-                   const store::TimeRange& range) {
+  auto bound = [&](const TimeColumn& column, const store::TimeRange& range) {
     if (!range.after && !range.until) return;
-    bounds.push_back({&column, native_of(relation, model::column_in_source(source, name)), range});
-    needs_filter = needs_filter || column.plan.zone != nullptr;
+    Bounded bounded{&column, range};
+    if (!bounded.condition().empty()) bounds.push_back(bounded);
+    needs_filter =
+        needs_filter || column.plan.zone != nullptr || column.plan.raw_time == RawTime::kText;
   };
-  bound(columns.event_time, source.event_time, spec.event_time);
-  if (columns.known_time) bound(*columns.known_time, source.known_time, spec.known_time);
+  bound(columns.event_time, spec.event_time);
+  if (columns.known_time) bound(*columns.known_time, spec.known_time);
   std::string within;
   if (needs_filter)
     within = fmt::format(" AND asof_within({}::BIGINT, {}{})", filter_token, columns.event_time.sql,

@@ -13,13 +13,14 @@ namespace asof::engines::offline::duckdb {
 // A column that is read as a time, before it becomes microseconds.
 struct TimeColumn {
   std::string sql;
+  std::string native_type;  // of `sql`
   ColumnPlan plan;
 };
 
 struct TimeRule {
   const ZoneTable* zone = nullptr;
   std::optional<model::TimeUnit> unit;
-  std::string file;  // SQL for the file of a row, for messages; or ""
+  bool of_labels = false;  // they declare no unit: what a number counts is said in SQL
 };
 
 // Errors: kInvalid where the column is no time: a number without a declared unit, a text.
@@ -32,15 +33,18 @@ struct SelectList {
   std::vector<ColumnPlan> plans;
 };
 
-// Adds `column` of the relation, read as its type; `sql` is how it is called there.
+// Adds `column` of the relation, read as its type; `sql` is how it is called there, `file` SQL for the file of a row or "".
 struct AddColumn {
   const store::ColumnInfo* info;
   std::string sql;
   store::ScanColumn wanted;
   std::string file;
-  const ZoneTable* zone = nullptr;
+  TimeRule rule;  // of times; numbers are none
 };
 Result<void> add_column(SelectList& list, const AddColumn& column);
+
+// What the source calls the columns of a spec, in the order of the batches.
+std::vector<std::string> columns_of(const store::ScanSpec& spec);
 
 // The columns of a spec, in the order that it says.
 struct SourceColumns {

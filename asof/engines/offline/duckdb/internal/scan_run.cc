@@ -2,41 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
-#include <limits>
+
+#include "asof/base/text.h"
+#include "asof/engines/offline/duckdb/internal/text_time.h"
 
 namespace asof::engines::offline::duckdb {
 
 namespace {
 
-constexpr int64_t kFarFuture = std::numeric_limits<int64_t>::max();
-constexpr int64_t kFarPast =
-    -kFarFuture;  // DuckDB's -infinity; int64's least is the null known time
-
-int64_t multiply(int64_t value, int64_t factor) {
-  int64_t out;
-  if (!__builtin_mul_overflow(value, factor, &out)) return out;
-  return value < 0 ? kFarPast : kFarFuture;
-}
-
-int64_t floor_to_micros(int64_t nanos) {
-  if (nanos == kFarFuture || nanos == kFarPast) return nanos;
-  int64_t us = nanos / 1000;
-  return us - (nanos % 1000 < 0 ? 1 : 0);
-}
-
-int64_t micros_of(RawTime raw, const void* data, size_t row) {
-  if (raw == RawTime::kDays) return multiply(static_cast<const int32_t*>(data)[row], kMicrosPerDay);
-  int64_t value = static_cast<const int64_t*>(data)[row];
-  switch (raw) {
-    case RawTime::kMillis: return multiply(value, 1000);
-    case RawTime::kSeconds: return multiply(value, kMicrosPerSecond);
-    case RawTime::kNanos: return floor_to_micros(value);
-    case RawTime::kMicros:
-    case RawTime::kDays: break;
+// The time at `row`, as microseconds of UTC or, where it is local, of its zone; nothing where a text is no time.
+std::optional<TextTime> time_at(const ColumnPlan& plan, const void* data, size_t row) {
+  switch (*plan.raw_time) {
+    case RawTime::kText: {
+      std::string_view cell = static_cast<const StringSlot*>(data)[row].view();
+      if (plan.text_unit)
+        if (auto us = parse_text_number(cell, *plan.text_unit)) return TextTime{*us, true};
+      return parse_text_time(cell);
+    }
+    case RawTime::kDays:
+      return TextTime{to_micros(RawTime::kDays, static_cast<const int32_t*>(data)[row])};
+    default: return TextTime{to_micros(*plan.raw_time, static_cast<const int64_t*>(data)[row])};
   }
-  return value == kNullTimeUs ? kFarPast : value;
 }
 
 // Column `index` of a batch as DuckDB holds it; `child` receives the elements of a list.
@@ -51,15 +40,22 @@ Column column_of(duckdb_vector vector, const DataType& type, Column& child) {
   return column;
 }
 
-// Rewrites a column of raw times as microseconds.
-void convert_times(const ColumnPlan& plan, size_t rows, Column& column,
-                   std::vector<int64_t>& buffer, store::ScanCounts& counts) {
-  if (*plan.raw_time == RawTime::kMicros && plan.zone == nullptr) return;
+// Rewrites a column of raw times as microseconds. Returns the first row that holds no time, else `rows`; such rows are left
+// at 0.
+size_t convert_times(const ColumnPlan& plan, size_t rows, Column& column,
+                     std::vector<int64_t>& buffer, store::ScanCounts& counts) {
+  if (*plan.raw_time == RawTime::kMicros && plan.zone == nullptr) return rows;
+  size_t first_bad = rows;
   buffer.resize(rows);
   for (size_t row = 0; row < rows; ++row) {
     if (!column.is_valid(row)) continue;
-    int64_t us = micros_of(*plan.raw_time, column.data, row);
-    if (plan.zone != nullptr && us != kFarFuture && us != kFarPast) {
+    std::optional<TextTime> time = time_at(plan, column.data, row);
+    if (!time) {
+      first_bad = std::min(first_bad, row);
+      time = TextTime{};
+    }
+    int64_t us = time->us;
+    if (plan.zone != nullptr && !time->has_zone && us != kFarFuture && us != kFarPast) {
       Instant instant = plan.zone->to_utc(us);
       counts.ambiguous_times += instant.kind == LocalTimeKind::kAmbiguous;
       counts.nonexistent_times += instant.kind == LocalTimeKind::kNonexistent;
@@ -67,7 +63,20 @@ void convert_times(const ColumnPlan& plan, size_t rows, Column& column,
     }
     buffer[row] = us;
   }
-  column.data = buffer.data();
+  if (first_bad == rows) column.data = buffer.data();
+  return first_bad;
+}
+
+Error not_a_time(const ColumnPlan& plan, std::string_view cell) {
+  const std::string shown = shortened(cell, 64);
+  if (parse_text_number(cell, RawTime::kMicros))
+    return error(ErrorCode::kInvalid,
+                 fmt::format("column '{}' holds {}: a number is a time only with a declared unit",
+                             plan.name, shown),
+                 {}, plan.number_hint);
+  return error(ErrorCode::kInvalid,
+               fmt::format("column '{}' holds {}, which is not a time", plan.name, shown), {},
+               plan.text_hint);
 }
 
 int64_t token_of(duckdb_data_chunk chunk) {
@@ -103,6 +112,40 @@ void within_function(duckdb_function_info info, duckdb_data_chunk chunk, duckdb_
     return;
   }
   filter->mark(chunk, static_cast<bool*>(duckdb_vector_get_data(output)));
+}
+
+// The microseconds that the text of a time spells; null for what is none.
+void spelled_time_function(duckdb_function_info, duckdb_data_chunk chunk, duckdb_vector output) {
+  idx_t rows = duckdb_data_chunk_get_size(chunk);
+  duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, 0);
+  Column cells{DataType::scalar(TypeKind::kString), duckdb_vector_get_data(vector),
+               duckdb_vector_get_validity(vector), nullptr};
+  auto* out = static_cast<int64_t*>(duckdb_vector_get_data(output));
+  for (idx_t row = 0; row < rows; ++row) {
+    auto time =
+        cells.is_valid(row) ? parse_text_time(cells.at<StringSlot>(row).view()) : std::nullopt;
+    out[row] = time ? time->us : 0;
+    if (time) continue;
+    duckdb_vector_ensure_validity_writable(output);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+  }
+}
+
+Result<void> register_spelled_time(Connection& connection) {
+  duckdb_scalar_function scalar = duckdb_create_scalar_function();
+  duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+  duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
+  duckdb_scalar_function_set_name(scalar, "asof_spelled_time");
+  duckdb_scalar_function_add_parameter(scalar, text);
+  duckdb_scalar_function_set_return_type(scalar, bigint);
+  duckdb_scalar_function_set_special_handling(scalar);
+  duckdb_scalar_function_set_function(scalar, spelled_time_function);
+  duckdb_state state = duckdb_register_scalar_function(connection.handle(), scalar);
+  duckdb_destroy_scalar_function(&scalar);
+  duckdb_destroy_logical_type(&text);
+  duckdb_destroy_logical_type(&bigint);
+  if (state == DuckDBSuccess) return {};
+  return error(ErrorCode::kInternal, "DuckDB does not take the function asof_spelled_time");
 }
 
 Result<void> register_function(Connection& connection, const char* name,
@@ -181,8 +224,10 @@ void ScanRun::consume(duckdb_function_info info, duckdb_data_chunk chunk) {
     worker.columns[i] = column_of(vector, plan.type, worker.children[i]);
     if (!plan.raw_time) continue;
     bool is_list = plan.type.kind == TypeKind::kList;
-    convert_times(plan, is_list ? duckdb_list_vector_get_size(vector) : rows,
-                  is_list ? worker.children[i] : worker.columns[i], worker.times[i], worker.counts);
+    size_t values = is_list ? duckdb_list_vector_get_size(vector) : rows;
+    Column& column = is_list ? worker.children[i] : worker.columns[i];
+    size_t bad = convert_times(plan, values, column, worker.times[i], worker.counts);
+    if (bad != values) return fail(info, not_a_time(plan, column.at<StringSlot>(bad).view()));
   }
   worker.counts.rows += rows;
   if (sink_(Batch{rows, worker.columns}, lease.index)) return;
@@ -190,13 +235,20 @@ void ScanRun::consume(duckdb_function_info info, duckdb_data_chunk chunk) {
   duckdb_scalar_function_set_error(info, "stopped");
 }
 
+void ScanRun::fail(duckdb_function_info info, Error failure) {
+  duckdb_scalar_function_set_error(info, failure.message.c_str());
+  std::lock_guard hold(lock_);
+  if (!failure_) failure_ = std::move(failure);
+}
+
+std::optional<Error> ScanRun::failure() {
+  std::lock_guard hold(lock_);
+  return failure_;
+}
+
 store::ScanCounts ScanRun::counts() const {
   store::ScanCounts sum;
-  for (const auto& worker : workers_) {
-    sum.rows += worker->counts.rows;
-    sum.ambiguous_times += worker->counts.ambiguous_times;
-    sum.nonexistent_times += worker->counts.nonexistent_times;
-  }
+  for (const auto& worker : workers_) sum += worker->counts;
   return sum;
 }
 
@@ -209,7 +261,8 @@ void RangeFilter::mark(duckdb_data_chunk chunk, bool* out) const {
     const Part& part = parts_[i];
     Column child;
     Column column = column_of(duckdb_data_chunk_get_vector(chunk, i + 1), part.plan.type, child);
-    convert_times(part.plan, rows, column, buffer, ignored);
+    // A row that holds no time passes: the sink says so.
+    if (convert_times(part.plan, rows, column, buffer, ignored) != rows) continue;
     for (size_t row = 0; row < rows; ++row) {
       if (!column.is_valid(row)) continue;
       int64_t us = column.at<int64_t>(row);
@@ -221,7 +274,8 @@ void RangeFilter::mark(duckdb_data_chunk chunk, bool* out) const {
 
 Result<void> register_scan_functions(Connection& connection, ScanCallbacks& callbacks) {
   ASOF_TRY(register_function(connection, "asof_sink", sink_function, callbacks));
-  return register_function(connection, "asof_within", within_function, callbacks);
+  ASOF_TRY(register_function(connection, "asof_within", within_function, callbacks));
+  return register_spelled_time(connection);
 }
 
 }  // namespace asof::engines::offline::duckdb

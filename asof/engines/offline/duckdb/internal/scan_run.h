@@ -26,6 +26,10 @@ struct ColumnPlan {
   DataType type;
   std::optional<RawTime> raw_time;  // of the values, or of a list's elements
   const ZoneTable* zone = nullptr;  // of zone-less times; null = UTC
+  // Of texts: what their whole numbers count, where they count anything; and the words for a cell that is no time.
+  std::optional<RawTime> text_unit = {};
+  std::string name = {};
+  std::string text_hint = {}, number_hint = {};
 };
 
 class ScanRun {
@@ -36,13 +40,17 @@ class ScanRun {
   // Called by DuckDB's threads with the function's arguments; the first is the token. An error stops the query.
   void consume(duckdb_function_info info, duckdb_data_chunk chunk);
 
+  // The sink wants no more.
   bool stopped() const { return stopped_; }
+  // What a cell was that could not be read.
+  std::optional<Error> failure();
   store::ScanCounts counts() const;
 
  private:
   struct Worker;
   size_t acquire();
   void release(size_t worker);
+  void fail(duckdb_function_info info, Error failure);
 
   std::vector<ColumnPlan> plans_;
   store::BatchSink sink_;
@@ -50,6 +58,7 @@ class ScanRun {
   std::mutex lock_;
   std::condition_variable freed_;
   std::vector<size_t> free_;
+  std::optional<Error> failure_;
   std::atomic<bool> stopped_ = false;
 };
 
@@ -73,7 +82,7 @@ struct ScanCallbacks {
   Callbacks<const RangeFilter> filters;
 };
 
-// Makes asof_sink(token, …) and asof_within(token, …) known to a database. `callbacks` must outlive it.
+// Makes asof_sink(token, …), asof_within(token, …) and asof_spelled_time(text) known to a database. `callbacks` must outlive it.
 Result<void> register_scan_functions(Connection& connection, ScanCallbacks& callbacks);
 
 }  // namespace asof::engines::offline::duckdb

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "asof/base/nearest.h"
+
 namespace asof::engines::offline::duckdb {
 
 namespace {
@@ -35,11 +37,26 @@ Error unreadable(const std::string& path, std::string_view why) {
   return error(ErrorCode::kInvalid, fmt::format("'{}' cannot be read: {}", path, why));
 }
 
+// The nearest file of the same folder, or where paths begin.
+std::string hint_for_missing(const fs::path& absolute, const std::string& shown) {
+  std::vector<std::string> names;
+  std::error_code failure;
+  for (fs::directory_iterator at(absolute.parent_path(), failure), end; !failure && at != end;
+       at.increment(failure))
+    names.push_back(at->path().filename().string());
+  std::sort(names.begin(), names.end());
+  if (auto match = nearest(absolute.filename().string(), names))
+    return fmt::format("did you mean '{}'?", (fs::path(shown).parent_path() / *match).string());
+  return shown.starts_with('/') ? "check the path"
+                                : "relative paths begin at the repository's folder";
+}
+
 Result<store::SourceFile> stat_file(const std::string& absolute, std::string shown) {
   struct stat status{};
   if (stat(absolute.c_str(), &status) != 0)
     return errno == ENOENT
-               ? error(ErrorCode::kNotFound, fmt::format("there is no file '{}'", shown))
+               ? error(ErrorCode::kNotFound, fmt::format("there is no file '{}'", shown), {},
+                       hint_for_missing(absolute, shown))
                : unreadable(shown, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return unreadable(shown, "it is not a file");
   return store::SourceFile{std::move(shown), static_cast<uint64_t>(status.st_size),
