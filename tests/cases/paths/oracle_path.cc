@@ -33,6 +33,12 @@ Value widen(const Value& value, const DataType& wanted) {
     return static_cast<double>(*v);
   if (auto* v = std::get_if<int64_t>(&value); v != nullptr && wanted.kind == TypeKind::kFloat64)
     return static_cast<double>(*v);
+  // One file of several may hold whole numbers as floats.
+  const bool is_whole = wanted.kind == TypeKind::kInt32 || wanted.kind == TypeKind::kInt64;
+  if (auto* v = std::get_if<float>(&value); v != nullptr && is_whole)
+    return static_cast<int64_t>(*v);
+  if (auto* v = std::get_if<double>(&value); v != nullptr && is_whole)
+    return static_cast<int64_t>(*v);
   if (auto* v = std::get_if<Date>(&value); v != nullptr && wanted.kind == TypeKind::kTimestamp)
     return Timestamp{v->days * kMicrosPerDay};
   if (auto* v = std::get_if<Decimal>(&value)) {
@@ -88,7 +94,7 @@ Result<std::vector<oracle::Row>> rows_of(const std::map<std::string, TextTable>&
       };
       oracle::Row made;
       for (const Field& key : model::join_keys_of(view, definitions))
-        made.key.push_back(cell(key.name));
+        made.key.push_back(widen(cell(key.name), key.type));
       made.event = time(source.event_time);
       if (!source.known_time.empty()) made.known = time(source.known_time);
       for (const model::Feature& feature : view.features)
