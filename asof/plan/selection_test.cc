@@ -89,6 +89,16 @@ TEST(SelectFeatures, TakesAWholeViewInItsOwnOrder) {
   EXPECT_EQ(selected(definitions(), {"orders"}), (Names{"count", "total"}));
 }
 
+TEST(SelectFeatures, TakesNamesThatDifferInCaseAloneForAClash) {
+  EXPECT_EQ(selected(definitions(), {"orders:total", "clicks:last"}, Naming::kShort, {"TOTAL"}),
+            (Names{"orders__total", "last"}));
+  Definitions all = definitions();
+  all.views.push_back(view("sums", {"user"}, {"Total"}));
+  EXPECT_EQ(selected(all, {"orders:total", "sums:Total"}), (Names{"orders__total", "sums__Total"}));
+  EXPECT_EQ(refused(definitions(), {"orders:total"}, {"Total", "ORDERS__TOTAL"}).code,
+            ErrorCode::kInvalid);
+}
+
 TEST(SelectFeatures, TakesABareNameWhereItIsUnambiguous) {
   EXPECT_EQ(selected(definitions(), {"total", "last", "rate"}), (Names{"total", "last", "rate"}));
 }

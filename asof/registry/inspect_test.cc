@@ -225,6 +225,22 @@ TEST_F(InspectTest, TellsOnceThatTimesCarryNoZone) {
   EXPECT_THAT(with_time("day").notices, IsEmpty());
 }
 
+TEST_F(InspectTest, TellsThatSomeTimesCarryNoZone) {
+  store::ColumnInfo mixed = time_column("local", false);
+  mixed.mixes_zones = mixed.is_text = true;
+  for (store::ColumnInfo& column : offline_.columns["events.parquet"])
+    if (column.name == "local") column = mixed;
+  EXPECT_THAT(with_time("local").notices,
+              ElementsAre("source 'events': event_time 'local' in some rows carries no zone: read "
+                          "as UTC"));
+  EXPECT_THAT(with_time("local", "    timezone: Europe/Berlin\n").notices, IsEmpty());
+}
+
+TEST_F(InspectTest, ClaimsNothingOfTextBeyondTheRowsThatWereLookedAt) {
+  for (store::ColumnInfo& column : offline_.columns["events.parquet"]) column.is_text = true;
+  EXPECT_THAT(with_source("    timezone: Europe/Berlin\n").notices, IsEmpty());
+}
+
 TEST_F(InspectTest, TellsOfWhatIsDeclaredInVain) {
   EXPECT_THAT(with_source("    timezone: Europe/Berlin\n").notices,
               ElementsAre("source 'events': timezone 'Europe/Berlin' is not used: event_time 'at' "

@@ -208,6 +208,7 @@ void sample_other_files(Connection& connection, const FoundFiles& others,
 // Parquet files whose times are of another type than the first's.
 void compare_other_files(Connection& connection, const FoundFiles& found,
                          const std::string& directory, Relation& relation) {
+  if (found.files.size() == 1) return;
   auto groups = group_equal_files(connection, found, directory);
   if (!groups || groups->size() == 1) return;
   for (const FileGroup& group : std::span(*groups).first(std::min(groups->size(), kSampledFiles))) {
