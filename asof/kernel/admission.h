@@ -32,6 +32,10 @@ inline constexpr std::array<std::string_view, 6> kRejectionNames = {"",
                                                                     "null known time",
                                                                     "older than online_retention"};
 
+inline constexpr std::string_view name_of(Rejection reason) {
+  return kRejectionNames[static_cast<size_t>(reason)];
+}
+
 // Rows that do not count, by reason.
 class RejectionCounts {
  public:

@@ -177,8 +177,8 @@ class Inspection {
     } else if (is_string(*column)) {
       fail(ErrorCode::kInvalid, place, fmt::format("{} is text, wanted a time", what),
            fmt::format(
-               "write times in ISO 8601, as 2026-05-08T14:30:00Z, or say how they are written "
-               "in a sql: source, as strptime(\"{}\", '%d/%m/%Y')",
+               "say how it is written in a sql: source: CAST(\"{0}\" AS TIMESTAMPTZ) where it is "
+               "ISO 8601, else as strptime(\"{0}\", '%d/%m/%Y')",
                name));
     } else {
       fail(ErrorCode::kInvalid, place,

@@ -49,6 +49,7 @@ std::vector<Error> check_shared_names(const model::Definitions& definitions,
     if (!view.online) continue;
     std::vector<std::string> keys;
     for (const Field& key : model::join_keys_of(view, definitions)) keys.push_back(key.name);
+    std::sort(keys.begin(), keys.end());
     const std::string key = fmt::format("{}", fmt::join(keys, ", "));
     for (const model::Feature& feature : view.features) {
       auto [owner, is_new] = owners.emplace(std::pair(key, feature.name), &view);

@@ -116,7 +116,7 @@ class Times(shop.Shop):
     def test_a_time_kept_as_text_is_refused_at_plan(self):
         self.shop(stats=f"SELECT customer_id, event_timestamp::VARCHAR AS event_timestamp, orders, category FROM ({shop.STATS})",
                   apply=False)
-        self.bad("plan", says=["event_timestamp", "is text", "TIMESTAMPTZ"])
+        self.bad("plan", says=["event_timestamp", "is text", "CAST(", "TIMESTAMPTZ", "strptime"])
 
     def test_epoch_milliseconds_want_a_declared_unit(self):
         epochs = f"SELECT customer_id, epoch_ms(event_timestamp) AS event_timestamp, orders, category FROM ({shop.STATS})"
@@ -134,8 +134,7 @@ class Times(shop.Shop):
                   features=shop.FEATURES.replace("event_time: event_timestamp}", "event_time: event_timestamp, time_unit: s}"))
         done = self.train()
         self.assertEqual(done.code, 1, done)
-        self.assertIn("1900-2200", done.err)
-        self.assertIn("time_unit", done.err)
+        self.assertIn("are these milliseconds? declare time_unit: ms (now s)", done.err)
 
     def test_a_range_that_ends_before_it_begins_is_refused_also_where_its_end_is_now(self):
         self.shop()

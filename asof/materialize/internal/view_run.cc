@@ -15,6 +15,8 @@ namespace asof::materialize::internal {
 
 namespace {
 
+using kernel::Rejection;
+
 // The file's state where every row of it that counts by now is in the store.
 store::FileEntry entry_of(const store::SourceFile& file, std::optional<Timestamp> deferred_from,
                           int64_t run) {
@@ -23,13 +25,8 @@ store::FileEntry entry_of(const store::SourceFile& file, std::optional<Timestamp
           deferred_from,    run};
 }
 
-// The kernel's words for rows that do not count.
-constexpr const char* kNullKey = "null key";
-constexpr const char* kNullEventTime = "null event time";
-constexpr const char* kImplausibleEventTime = "event time outside 1900-2200";
-
-uint64_t count_of(const kernel::NewestRowsCounts& counts, const char* reason) {
-  auto found = counts.rejected.find(reason);
+uint64_t count_of(const kernel::NewestRowsCounts& counts, kernel::Rejection reason) {
+  auto found = counts.rejected.find(std::string(kernel::name_of(reason)));
   return found == counts.rejected.end() ? 0 : found->second;
 }
 
@@ -258,8 +255,9 @@ Result<void> ViewRun::load_group(Loader& loader, std::vector<store::SourceFile> 
 // Enters what became of each file. A group says how many rows wait or have no usable time; which files they are in is asked
 // of the files, where it matters.
 Result<void> ViewRun::enter_files(const LoadedGroup& group) {
-  const bool bad_times =
-      count_of(group.rows, kNullEventTime) + count_of(group.rows, kImplausibleEventTime) != 0;
+  const bool bad_times = count_of(group.rows, Rejection::kNullEventTime) +
+                             count_of(group.rows, Rejection::kImplausibleEventTime) !=
+                         0;
   const bool ask_files = bad_times || (group.rows.deferred != 0 && plan_.keeps_entries);
   std::vector<UnreadableFile> unreadable = group.unreadable;
   for (const store::SourceFile& file : group.read) {
@@ -292,8 +290,9 @@ Result<void> ViewRun::enter_files(const LoadedGroup& group) {
 // A source without files whose rows all lack a usable time is a mistake of its declaration.
 Result<void> ViewRun::check_source_times(const LoadedGroup& group) {
   if (source_->kind == model::SourceKind::kFiles || group.rows.rows == 0) return {};
-  const uint64_t refused = count_of(group.rows, kNullKey) + count_of(group.rows, kNullEventTime) +
-                           count_of(group.rows, kImplausibleEventTime);
+  const uint64_t refused = count_of(group.rows, Rejection::kNullKey) +
+                           count_of(group.rows, Rejection::kNullEventTime) +
+                           count_of(group.rows, Rejection::kImplausibleEventTime);
   if (refused != group.rows.rows) return {};
   ASOF_TRY_ASSIGN(const SourceTimes times,
                   read_times(context_.offline, *source_, view_->as_of, "", run_.started));
@@ -433,11 +432,10 @@ void ViewRun::flip_and_date() {
     state_.known_until = run_.started;
     return;
   }
-  // Rows of the future were seen, but others may still come before them.
-  if (newest_known_us_) {
-    const Timestamp seen{std::min(*newest_known_us_, run_.started.us)};
-    state_.known_until = std::max(state_.known_until.value_or(seen), seen);
-  }
+  // Of rows that count by now: others may still come before those of the future.
+  if (newest_known_us_)
+    state_.known_until = std::max(state_.known_until.value_or(Timestamp{*newest_known_us_}),
+                                  Timestamp{*newest_known_us_});
   state_.deferred_from.reset();
   if (deferred_known_us_) state_.deferred_from = Timestamp{*deferred_known_us_};
 }

@@ -65,6 +65,7 @@ Result<std::optional<Answers>> OnlineSession::read_online(const OnlineStep& step
       asked.service.empty()
           ? plan::select_features(snapshot->definitions, asked.features, plan::Naming::kShort, {})
           : plan::select_service(snapshot->definitions, asked.service, plan::Naming::kShort, {}));
+  if (asked.service.empty()) ASOF_TRY(serve::check_online(selection));
   const auto plan = serve::make_read_plan(snapshot, selection);
   const serve::EntityRows entities = entities_of(step, plan->request_keys);
   serve::Reader reader(*online_);

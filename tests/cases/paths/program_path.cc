@@ -12,8 +12,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
+#include "asof/model/read_yaml.h"
 #include "asof/store/testing/redis_server.h"
 #include "tests/cases/duck.h"
 #include "tests/cases/json_answers.h"
@@ -195,6 +197,21 @@ CasePath embedded_path(std::string name, std::string url) {
   });
 }
 
+// The layout `fields` keeps features by their names alone, so that plan refuses views of one key that share one.
+std::optional<std::string> refuse_shared_names(const Case& a_case) {
+  for (const Step& step : a_case.steps) {
+    const auto* define = step.get<DefineStep>();
+    if (define == nullptr) continue;
+    std::set<std::string> names;
+    for (const model::FeatureView& view :
+         model::read_definitions({{"features/case.yaml", define->yaml}}).definitions.views)
+      for (const model::Feature& feature : view.features)
+        if (view.online && !names.insert(feature.name).second)
+          return fmt::format("two views have a feature '{}'", feature.name);
+  }
+  return std::nullopt;
+}
+
 // A redis-server for each case, on a free loopback port.
 CasePath redis_path(const std::string& layout) {
   CasePath path = program_path("redis_" + layout, [layout]() -> Result<ProgramStore> {
@@ -204,6 +221,7 @@ CasePath redis_path(const std::string& layout) {
         fmt::format("{{url: 'redis://{}/0', layout: {}}}", server->address(), layout), server};
   });
   path.lacks = store::testing::lacks_redis;
+  if (layout == "fields") path.refuses = refuse_shared_names;
   return path;
 }
 
