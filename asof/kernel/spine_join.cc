@@ -1,11 +1,13 @@
 #include "asof/kernel/spine_join.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "asof/base/executor.h"
 #include "asof/kernel/admission.h"
 #include "asof/kernel/internal/best_rows.h"
+#include "asof/kernel/internal/gap_filter.h"
 #include "asof/kernel/internal/key_batch.h"
 #include "asof/kernel/internal/label_table.h"
 
@@ -13,6 +15,7 @@ namespace asof::kernel {
 
 struct LabelIndex::State {
   LabelTable table;
+  std::optional<GapBuckets> buckets;
   std::vector<std::vector<std::unique_ptr<char[]>>> key_blocks;  // of keys too long for their group
 };
 
@@ -99,6 +102,7 @@ LabelIndex LabelIndex::Builder::build(size_t threads) && {
   });
   auto state = std::make_unique<LabelIndex::State>();
   state->table.build(std::move(items), state_->labels, threads);
+  state->buckets.emplace(state->table);
   if (has_long_keys)
     for (State::Worker& worker : state_->workers)
       state->key_blocks.push_back(std::move(worker.arena).take());
@@ -126,17 +130,24 @@ struct SpineJoin::State {
     SpineJoinCounts counts;
   };
 
-  State(const LabelTable& labels, SpineJoinSpec given, size_t worker_count)
-      : table(labels), spec(std::move(given)), best(labels.slots(), *spec.layout) {
+  State(const LabelIndex::State& labels, SpineJoinSpec given, size_t worker_count)
+      : table(labels.table),
+        buckets(*labels.buckets),
+        filter(table, buckets),
+        spec(std::move(given)),
+        best(table.slots(), *spec.layout) {
     workers.reserve(worker_count);
     for (size_t i = 0; i < worker_count; ++i) workers.emplace_back(spec);
   }
 
   void admit_rows(const Batch& batch, Worker& worker) const;
+  void filter_rows(Worker& worker) const;
   void find_slots(Worker& worker) const;
   void offer_rows(const Batch& batch, Worker& worker);
 
   const LabelTable& table;
+  const GapBuckets& buckets;
+  GapFilter filter;
   SpineJoinSpec spec;
   BestRows best;
   std::vector<Worker> workers;
@@ -144,7 +155,7 @@ struct SpineJoin::State {
 };
 
 SpineJoin::SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers)
-    : state_(std::make_unique<State>(index.state_->table, std::move(spec), workers)) {}
+    : state_(std::make_unique<State>(*index.state_, std::move(spec), workers)) {}
 SpineJoin::~SpineJoin() = default;
 SpineJoin::SpineJoin(SpineJoin&&) noexcept = default;
 
@@ -167,10 +178,24 @@ void SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) const {
         counts.implausible_event_us = admission.event_us;
       continue;
     }
-    table.prefetch_entry(worker.keys.hash(row));
+    buckets.prefetch(worker.keys.hash(row));
     worker.landings.push_back(
         {static_cast<uint32_t>(row), 0, admission.event_us, admission.known_us, admission.from_us});
   }
+}
+
+// Nearly all rows end here: they are of keys without labels, or other rows are newer.
+void SpineJoin::State::filter_rows(Worker& worker) const {
+  for (const Landing& landing : worker.landings)
+    filter.prefetch(buckets.of(worker.keys.hash(landing.row)));
+  size_t kept = 0;
+  for (const Landing& landing : worker.landings) {
+    const uint64_t hash = worker.keys.hash(landing.row);
+    if (!filter.may_win(buckets.of(hash), hash, buckets.age_of(landing.from_us))) continue;
+    table.prefetch_entry(hash);
+    worker.landings[kept++] = landing;
+  }
+  worker.landings.resize(kept);
 }
 
 void SpineJoin::State::find_slots(Worker& worker) const {
@@ -209,6 +234,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
     worker.encoder.encode_at(landing.event_us, landing.known_us, batch, landing.row,
                              worker.encoded);
     best.offer(landing.target, landing.event_us, worker.encoded);
+    filter.raise(landing.target, buckets.age_of(landing.event_us));
   }
 }
 
@@ -216,6 +242,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
   State::Worker& worker = state_->workers[worker_index];
   worker.keys.compute(batch);
   state_->admit_rows(batch, worker);
+  state_->filter_rows(worker);
   state_->find_slots(worker);
   state_->offer_rows(batch, worker);
 }

@@ -1,0 +1,95 @@
+// GapFilter: says of most feature rows, with one look at 8 bytes, that no label shows them.
+//
+// A row can win a label's slot only if it is of the slot's key, counts after the key's label before and no later than this
+// one, and is no older than the best row that the slot holds. Of each slot the filter keeps just enough of that: 16 bits of
+// the key's hash, and both ends of the time range, quantised. It may let a row through in vain, never the reverse; what it
+// lets through is checked exactly. At 8 bytes a slot and 4 bytes a bucket, the filter of a million labels stays in cache,
+// while their keys and rows (64 bytes and more each) do not.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "asof/kernel/internal/label_table.h"
+
+namespace asof::kernel {
+
+// The places of a table's slots by hash: shared by all views over the same labels.
+class GapBuckets {
+ public:
+  // Slots are numbered in the order of their keys' hashes.
+  explicit GapBuckets(const LabelTable& table);
+
+  struct Range {
+    uint32_t begin, end;
+  };
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&starts_[hash >> shift_]); }
+  Range of(uint64_t hash) const {
+    const uint32_t* start = &starts_[hash >> shift_];
+    return {start[0], start[1]};
+  }
+
+  // How old a time is, seen from the last label, in 24 bits: the bits of a float, so that the young are told apart finely
+  // and nothing is too old. Never decreases with age. kFuture: no label sees it.
+  static constexpr uint32_t kFuture = UINT32_MAX;
+  static constexpr uint32_t kOldest = (1U << 24) - 1;
+  uint32_t age_of(int64_t time_us) const {
+    if (time_us > last_time_us_) return kFuture;
+    // Of 0 as of 1: a float's bits begin at 1.
+    const auto age = static_cast<float>(std::max<uint64_t>(
+        1, static_cast<uint64_t>(last_time_us_) - static_cast<uint64_t>(time_us)));
+    return std::min((std::bit_cast<uint32_t>(age) - std::bit_cast<uint32_t>(1.0F)) >> 5, kOldest);
+  }
+
+ private:
+  std::vector<uint32_t> starts_;
+  unsigned shift_ = 0;
+  int64_t last_time_us_ = 0;
+};
+
+// Threads: may_win() and raise() concurrently.
+class GapFilter {
+ public:
+  GapFilter(const LabelTable& table, const GapBuckets& buckets);
+
+  void prefetch(GapBuckets::Range range) const { __builtin_prefetch(&words_[range.begin], 1); }
+  // Whether a row of this hash and age (GapBuckets::age_of the instant from which it counts) may win a slot of the range.
+  bool may_win(GapBuckets::Range range, uint64_t hash, uint32_t age) const {
+    // A key with many labels: looking for the one among them is faster.
+    if (range.end - range.begin > kMostScanned) return age != GapBuckets::kFuture;
+    for (uint32_t slot = range.begin; slot < range.end; ++slot) {
+      const uint64_t word = words_[slot].load(std::memory_order_relaxed);
+      if (word >> kTagAt == (hash & kTagMask) && oldest_of(word) >= age && youngest_of(word) <= age)
+        return true;
+    }
+    return false;
+  }
+  // The slot holds a row of this event time, or a newer one: older rows need not come.
+  void raise(uint32_t slot, uint32_t age_of_event) {
+    const uint64_t word = words_[slot].load(std::memory_order_relaxed);
+    if (oldest_of(word) <= age_of_event) return;
+    // Another thread may write an older bound over this one: then more rows come than need to.
+    words_[slot].store((word & ~(kAgeMask << kAgeBits)) | uint64_t{age_of_event} << kAgeBits,
+                       std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr unsigned kAgeBits = 24;
+  static constexpr uint64_t kAgeMask = (uint64_t{1} << kAgeBits) - 1;
+  // The low bits of the hash are the tag: the high ones choose the bucket.
+  static constexpr unsigned kTagAt = 48;
+  static constexpr uint64_t kTagMask = 0xffff;
+  static constexpr uint32_t kMostScanned = 16;
+
+  static uint32_t oldest_of(uint64_t word) {
+    return static_cast<uint32_t>(word >> kAgeBits & kAgeMask);
+  }
+  static uint32_t youngest_of(uint64_t word) { return static_cast<uint32_t>(word & kAgeMask); }
+
+  std::vector<std::atomic<uint64_t>> words_;
+};
+
+}  // namespace asof::kernel
