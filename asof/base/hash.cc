@@ -1,5 +1,7 @@
 #include "asof/base/hash.h"
 
+// Inlined, so that hashing many short keys is a loop without calls.
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "asof/base/bytes.h"
@@ -18,6 +20,12 @@ std::string hex_of(XXH128_hash_t hash) {
 }  // namespace
 
 uint64_t hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+void hash64_each(const char* bytes, std::span<const size_t> offsets, std::vector<uint64_t>& out) {
+  out.resize(offsets.empty() ? 0 : offsets.size() - 1);
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = XXH3_64bits(bytes + offsets[i], offsets[i + 1] - offsets[i]);
+}
 
 std::string content_hash(std::string_view bytes) {
   return hex_of(XXH3_128bits(bytes.data(), bytes.size()));

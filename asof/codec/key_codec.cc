@@ -23,9 +23,17 @@ void append_tag(std::string& out, TypeKind kind, size_t length) {
   append_length(out, length);
 }
 
+constexpr size_t kInt64KeySize = 10;
+
+void write_int64(char* to, int64_t value) {
+  to[0] = static_cast<char>(TypeKind::kInt64);
+  to[1] = 8;
+  store_big_endian(to + 2, static_cast<uint64_t>(value) ^ kSignBit);
+}
+
 void append_int64(std::string& out, int64_t value) {
-  char part[10] = {static_cast<char>(TypeKind::kInt64), 8};
-  store_big_endian(part + 2, static_cast<uint64_t>(value) ^ kSignBit);
+  char part[kInt64KeySize];
+  write_int64(part, value);
   out.append(part, sizeof part);
 }
 
@@ -144,6 +152,43 @@ KeyEncoder::KeyEncoder(Schema columns, std::vector<size_t> positions)
 
 bool KeyEncoder::encode_at(const Batch& batch, size_t row, std::string& out) const {
   out.clear();
+  return append_at(batch, row, out);
+}
+
+void KeyEncoder::encode_all(const Batch& batch, Keys& out) const {
+  out.is_null.assign(batch.rows, 0);
+  out.offsets.resize(batch.rows + 1);
+  if (positions_.size() == 1 && batch.columns[positions_[0]].type.kind == TypeKind::kInt64) {
+    encode_int64_column(batch.columns[positions_[0]], batch.rows, out);
+    return;
+  }
+  out.bytes.clear();
+  for (size_t row = 0; row < batch.rows; ++row) {
+    const size_t begin = out.offsets[row] = out.bytes.size();
+    if (append_at(batch, row, out.bytes)) continue;
+    out.bytes.resize(begin);
+    out.is_null[row] = 1;
+  }
+  out.offsets[batch.rows] = out.bytes.size();
+}
+
+// The commonest key by far: every place is known beforehand.
+void KeyEncoder::encode_int64_column(const Column& column, size_t rows, Keys& out) const {
+  out.bytes.resize(rows * kInt64KeySize);
+  char* at = out.bytes.data();
+  for (size_t row = 0; row < rows; ++row) {
+    out.offsets[row] = static_cast<size_t>(at - out.bytes.data());
+    if (column.is_valid(row)) {
+      write_int64(at, column.at<int64_t>(row));
+      at += kInt64KeySize;
+    } else {
+      out.is_null[row] = 1;
+    }
+  }
+  out.offsets[rows] = static_cast<size_t>(at - out.bytes.data());
+}
+
+bool KeyEncoder::append_at(const Batch& batch, size_t row, std::string& out) const {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Column& column = batch.columns[positions_[i]];
     if (!column.is_valid(row)) return false;

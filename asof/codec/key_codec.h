@@ -38,7 +38,18 @@ class KeyEncoder {
   // Replaces `out`; false (and nothing meaningful in `out`) where a part is null.
   bool encode_at(const Batch& batch, size_t row, std::string& out) const;
 
+  // The keys of all rows, one after another: the i-th from offsets[i] to offsets[i + 1], empty where a part is null.
+  struct Keys {
+    std::string bytes;
+    std::vector<size_t> offsets;
+    std::vector<uint8_t> is_null;
+  };
+  void encode_all(const Batch& batch, Keys& out) const;
+
  private:
+  bool append_at(const Batch& batch, size_t row, std::string& out) const;
+  void encode_int64_column(const Column& column, size_t rows, Keys& out) const;
+
   Schema columns_;
   std::vector<size_t> positions_;
 };

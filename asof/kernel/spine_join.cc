@@ -57,6 +57,7 @@ struct LabelIndex::Builder::State {
     KeyBatch keys;
     KeyArena arena;
     std::vector<LabelItem> items;
+    bool has_long_keys = false;
   };
   size_t labels;
   std::vector<Worker> workers;
@@ -78,6 +79,7 @@ void LabelIndex::Builder::add(const Batch& batch, size_t worker_index) {
   for (size_t row = 0; row < batch.rows; ++row) {
     if (!times.is_valid(row) || worker.keys.is_null(row)) continue;
     std::string_view key = worker.keys.key(row);
+    worker.has_long_keys = worker.has_long_keys || key.size() > LabelGroup::kInlineKey;
     worker.items.push_back({worker.keys.hash(row), times.at<int64_t>(row), worker.arena.add(key),
                             static_cast<uint32_t>(key.size()),
                             static_cast<uint32_t>(positions.at<int64_t>(row))});
@@ -85,23 +87,14 @@ void LabelIndex::Builder::add(const Batch& batch, size_t worker_index) {
 }
 
 LabelIndex LabelIndex::Builder::build(size_t threads) && {
-  std::vector<LabelItem> items;
-  if (state_->workers.size() == 1) {
-    items = std::move(state_->workers[0].items);
-  } else {
-    size_t total = 0;
-    for (const State::Worker& worker : state_->workers) total += worker.items.size();
-    items.reserve(total);
-    for (State::Worker& worker : state_->workers) {
-      items.insert(items.end(), worker.items.begin(), worker.items.end());
-      worker.items = {};
-    }
+  std::vector<std::vector<LabelItem>> pieces;
+  bool has_long_keys = false;
+  for (State::Worker& worker : state_->workers) {
+    has_long_keys = has_long_keys || worker.has_long_keys;
+    pieces.push_back(std::move(worker.items));
   }
-  bool has_long_keys = std::any_of(items.begin(), items.end(), [](const LabelItem& item) {
-    return item.key_size > LabelGroup::kInlineKey;
-  });
   auto state = std::make_unique<LabelIndex::State>();
-  state->table.build(std::move(items), state_->labels, threads);
+  state->table.build(std::move(pieces), state_->labels, threads);
   state->buckets.emplace(state->table);
   if (has_long_keys)
     for (State::Worker& worker : state_->workers)

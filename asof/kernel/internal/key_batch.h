@@ -21,26 +21,14 @@ class KeyBatch {
       : encoder_(key_columns, positions(key_columns.size(), first_column)) {}
 
   void compute(const Batch& batch) {
-    bytes_.clear();
-    offsets_.resize(batch.rows + 1);
-    hashes_.resize(batch.rows);
-    nulls_.assign(batch.rows, 0);
-    for (size_t row = 0; row < batch.rows; ++row) {
-      offsets_[row] = bytes_.size();
-      if (encoder_.encode_at(batch, row, scratch_)) {
-        hashes_[row] = hash64(scratch_);
-        bytes_.append(scratch_);
-      } else {
-        nulls_[row] = 1;
-      }
-    }
-    offsets_[batch.rows] = bytes_.size();
+    encoder_.encode_all(batch, keys_);
+    hash64_each(keys_.bytes.data(), keys_.offsets, hashes_);
   }
 
-  bool is_null(size_t row) const { return nulls_[row] != 0; }
+  bool is_null(size_t row) const { return keys_.is_null[row] != 0; }
   uint64_t hash(size_t row) const { return hashes_[row]; }
   std::string_view key(size_t row) const {
-    return {bytes_.data() + offsets_[row], offsets_[row + 1] - offsets_[row]};
+    return {keys_.bytes.data() + keys_.offsets[row], keys_.offsets[row + 1] - keys_.offsets[row]};
   }
 
  private:
@@ -51,11 +39,8 @@ class KeyBatch {
   }
 
   codec::KeyEncoder encoder_;
-  std::string scratch_;
-  std::string bytes_;
-  std::vector<size_t> offsets_;
+  codec::KeyEncoder::Keys keys_;
   std::vector<uint64_t> hashes_;
-  std::vector<uint8_t> nulls_;
 };
 
 // Where the features of a batch stand: after the keys, the event time and the known time.

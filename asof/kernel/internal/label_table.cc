@@ -1,7 +1,9 @@
 #include "asof/kernel/internal/label_table.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
+#include <utility>
 
 #include "asof/base/executor.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr unsigned kPartBits = 8;
 constexpr size_t kParts = size_t{1} << kPartBits;
+constexpr size_t kItemsAtOnce = 64 << 10;
 
 size_t part_of(uint64_t hash) { return hash >> (64 - kPartBits); }
 
@@ -19,9 +22,43 @@ bool same_key(const LabelItem& a, const LabelItem& b) {
 }
 
 bool before(const LabelItem& a, const LabelItem& b) {
+  return a.hash != b.hash ? a.hash < b.hash : a.time_us < b.time_us;
+}
+
+// Where two keys have one hash.
+bool before_by_key(const LabelItem& a, const LabelItem& b) {
   if (a.hash != b.hash) return a.hash < b.hash;
   if (int order = a.key_view().compare(b.key_view()); order != 0) return order < 0;
   return a.time_us < b.time_us;
+}
+
+// Divides the items by the first bits of their hashes, so that the parts can be sorted independently of each other. Returns
+// where each part begins.
+std::array<size_t, kParts + 1> scatter(std::vector<std::vector<LabelItem>> pieces,
+                                       std::vector<LabelItem>& out, size_t threads) {
+  std::vector<std::span<const LabelItem>> chunks;
+  size_t total = 0;
+  for (const std::vector<LabelItem>& piece : pieces) {
+    total += piece.size();
+    for (size_t at = 0; at < piece.size(); at += kItemsAtOnce)
+      chunks.push_back(std::span(piece).subspan(at, std::min(kItemsAtOnce, piece.size() - at)));
+  }
+  std::vector<std::array<size_t, kParts>> places(chunks.size());
+  parallel_for(chunks.size(), threads, [&](size_t c) {
+    for (const LabelItem& item : chunks[c]) ++places[c][part_of(item.hash)];
+  });
+  std::array<size_t, kParts + 1> starts{};
+  size_t next = 0;
+  for (size_t part = 0; part < kParts; ++part) {
+    starts[part] = next;
+    for (std::array<size_t, kParts>& place : places) next += std::exchange(place[part], next);
+  }
+  starts[kParts] = next;
+  out.resize(total);
+  parallel_for(chunks.size(), threads, [&](size_t c) {
+    for (const LabelItem& item : chunks[c]) out[places[c][part_of(item.hash)]++] = item;
+  });
+  return starts;
 }
 
 }  // namespace
@@ -34,23 +71,25 @@ struct LabelTable::Part {
 
   void sort_and_count() {
     std::sort(items.begin(), items.end(), before);
+    if (has_collision()) std::sort(items.begin(), items.end(), before_by_key);
     for (size_t i = 0; i < items.size(); ++i) {
       bool new_key = i == 0 || !same_key(items[i - 1], items[i]);
       groups += new_key;
       slots += new_key || items[i - 1].time_us != items[i].time_us;
     }
   }
+
+ private:
+  bool has_collision() const {
+    for (size_t i = 1; i < items.size(); ++i)
+      if (items[i - 1].hash == items[i].hash && !same_key(items[i - 1], items[i])) return true;
+    return false;
+  }
 };
 
-void LabelTable::build(std::vector<LabelItem> items, size_t labels, size_t threads) {
-  // Divided by the first bits of the hash, the parts are sorted independently of each other.
-  std::vector<size_t> starts(kParts + 1);
-  for (const LabelItem& item : items) ++starts[part_of(item.hash) + 1];
-  for (size_t i = 0; i < kParts; ++i) starts[i + 1] += starts[i];
-  std::vector<LabelItem> sorted(items.size());
-  std::vector<size_t> next(starts.begin(), starts.end() - 1);
-  for (const LabelItem& item : items) sorted[next[part_of(item.hash)]++] = item;
-  items = {};
+void LabelTable::build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads) {
+  std::vector<LabelItem> sorted;
+  const std::array<size_t, kParts + 1> starts = scatter(std::move(pieces), sorted, threads);
   std::vector<Part> parts(kParts);
   for (size_t i = 0; i < kParts; ++i)
     parts[i].items = std::span(sorted).subspan(starts[i], starts[i + 1] - starts[i]);

@@ -49,8 +49,8 @@ struct LabelItem {
 // Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
 class LabelTable {
  public:
-  // `items` in any order; their keys must live as long as the table.
-  void build(std::vector<LabelItem> items, size_t labels, size_t threads);
+  // The items of each piece in any order; their keys must live as long as the table.
+  void build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads);
 
   void prefetch_entry(uint64_t hash) const { __builtin_prefetch(&entries_[home_of(hash)]); }
   // The first group that may be the key's, or kNoSlot; next_group() goes on from there.
