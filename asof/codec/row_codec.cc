@@ -160,34 +160,39 @@ RowLayout::RowLayout(Schema features) : features_(std::move(features)) {
 }
 
 RowEncoder::RowEncoder(const RowLayout& layout, std::vector<size_t> positions)
-    : layout_(&layout), positions_(std::move(positions)) {
-  ASOF_CHECK(positions_.size() == layout.size());
+    : header_(layout.fixed_size_, '\0') {
+  ASOF_CHECK(positions.size() == layout.size());
+  header_[16] = static_cast<char>(kRowFormatVersion);
+  store_big_endian(header_.data() + 17, layout.fingerprint_);
+  for (size_t i = 0; i < positions.size(); ++i)
+    cells_.push_back(
+        {positions[i], layout.offsets_[i], static_cast<uint32_t>(kRowHeaderSize + i / 8),
+         static_cast<char>(0x80 >> i % 8), is_variable(layout.features_[i].type.kind)});
 }
 
 void RowEncoder::encode_at(int64_t event_us, int64_t known_us, const Batch& batch, size_t row,
                            std::string& out) const {
-  const RowLayout& layout = *layout_;
-  out.assign(layout.fixed_size_, '\0');
-  RowTimes times = RowTimes::of(event_us, known_us);
-  store_big_endian(out.data(), times.event);
-  store_big_endian(out.data() + 8, times.known);
-  out[16] = static_cast<char>(kRowFormatVersion);
-  store_big_endian(out.data() + 17, layout.fingerprint_);
-  for (size_t i = 0; i < layout.features_.size(); ++i) {
-    const Column& column = batch.columns[positions_[i]];
+  out.assign(header_);
+  char* fixed = out.data();
+  const RowTimes times = RowTimes::of(event_us, known_us);
+  store_big_endian(fixed, times.event);
+  store_big_endian(fixed + 8, times.known);
+  for (const Cell& cell : cells_) {
+    const Column& column = batch.columns[cell.position];
     if (!column.is_valid(row)) continue;
-    out[kRowHeaderSize + i / 8] = static_cast<char>(out[kRowHeaderSize + i / 8] | 0x80 >> i % 8);
-    if (!is_variable(column.type.kind)) {
-      store_fixed(out.data() + layout.offsets_[i], column, row);
+    fixed[cell.presence_byte] = static_cast<char>(fixed[cell.presence_byte] | cell.presence_bit);
+    if (!cell.is_variable) {
+      store_fixed(fixed + cell.offset, column, row);
       continue;
     }
-    size_t start = out.size();
+    const size_t start = out.size();
     if (column.type.kind == TypeKind::kList) {
       append_list(out, column, row);
     } else {
       out.append(column.at<StringSlot>(row).view());
     }
-    store_big_endian(out.data() + layout.offsets_[i], static_cast<uint32_t>(out.size() - start));
+    fixed = out.data();
+    store_big_endian(fixed + cell.offset, static_cast<uint32_t>(out.size() - start));
   }
 }
 

@@ -82,8 +82,17 @@ class RowEncoder {
                  std::string& out) const;
 
  private:
-  const RowLayout* layout_;
-  std::vector<size_t> positions_;
+  // A feature's place in the batch and in the row, worked out once.
+  struct Cell {
+    size_t position;
+    uint32_t offset;  // of the fixed value, or of the length
+    uint32_t presence_byte;
+    char presence_bit;
+    bool is_variable;
+  };
+
+  std::string header_;  // of a row without values
+  std::vector<Cell> cells_;
 };
 
 // From single values, in declared order. Errors: kInvalid where a value does not match its

@@ -48,16 +48,6 @@ bool parse_number(std::string_view text, T& out) {
 
 }  // namespace
 
-double canonical(double value) {
-  if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();
-  return value == 0 ? 0.0 : value;
-}
-
-float canonical(float value) {
-  if (std::isnan(value)) return std::numeric_limits<float>::quiet_NaN();
-  return value == 0 ? 0.0f : value;
-}
-
 void append_double(std::string& out, double value) { append_floating(out, value); }
 void append_float(std::string& out, float value) { append_floating(out, value); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,8 +48,12 @@ struct Value : std::variant<Null, bool, int64_t, float, double, std::string, Byt
 };
 
 // Canonical form (rule 4): one NaN, no negative zero. Applied wherever a value is read.
-double canonical(double value);
-float canonical(float value);
+inline double canonical(double value) {
+  return value != value ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;
+}
+inline float canonical(float value) {
+  return value != value ? std::numeric_limits<float>::quiet_NaN() : value + 0.0F;
+}
 
 // Readable text: `null`, `8a2f`, `47`, `1.5`, `[1, 2]`. Floats show a point or an exponent, bytes
 // are base64.
