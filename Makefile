@@ -60,8 +60,8 @@ bench: build  ## run the benchmarks; they print figures and assert nothing; BENC
 	cmake --build --preset release -j $(JOBS) --target bench_sql bench_load bench_echo bench_micro
 	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
 
-bench-full: bench-peers  ## the same with every peer installed and more repeats
-	$(MAKE) bench BENCH="--runs 5 --seconds 20 $(BENCH)"
+bench-full: bench-peers  ## every part, the long ones too, with every peer installed and more repeats
+	$(MAKE) bench BENCH="--only start,instructions,load,serve,join,scale,large --runs 5 --seconds 20 $(BENCH)"
 
 bench-peers:  ## install the peers that the benchmarks compare with, pinned, in build/bench/venv
 	@mkdir -p build/bench

@@ -27,7 +27,7 @@ output included; the load generators share the cores with the server.
   thread a core, epoll, the body back. An open loop sends on a fixed timetable and counts a latency from the instant the request was
   due, so that a stalled server is charged for those that had to wait.
 - Feast's rates are those of its best configuration (one or two workers, 1 to 32 connections, Redis).
-- To repeat: `make bench` (`make bench-full` repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
+- To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows and a store of 10 GB, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
   by `make bench BENCH=--docs`.
 """
 

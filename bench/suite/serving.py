@@ -91,7 +91,6 @@ end
             with self.serve(on_redis) as server:
                 self.against_feast("Redis", {shape: self.shape(server, *shape) for shape in SHAPES})
             self.per_store(f"redis://127.0.0.1:{redis.port}/1")
-        self.start_up()
 
     def one_by_ten(self, server, echo):
         bodies = self.bodies("1x10", 1)
@@ -165,8 +164,11 @@ end
                               f"{result['errors']} errors", p99 <= wanted and result["errors"] == 0,
                               "bench_load --rate 1000", part="serve", store=store, p99_ms=p99)
 
-    def start_up(self):
-        """A server's first answer over a store of about 10 GB."""
+
+class LargeStore(Serving):
+    """A server's first answer over a store of about 10 GB, which takes a while to fill."""
+
+    def run(self):
         repository = self.suite.tables.online_repository("large", "lmdb:.asof/online", 4_000_000, 20, 10)
         seconds = []
         for _ in range(self.suite.runs):
