@@ -6,7 +6,7 @@ import json
 from suite import process
 from suite.tables import folder_mb
 
-# entities, features; the answer's form: "lean" is ours without statuses, "status" ours with, "feast" Feast's.
+# Entities and features of a request, answered with statuses.
 SHAPES = ((1, 50), (10, 50), (100, 50), (50, 200), (100, 200))
 WRK = ("wrk", "-t1", "-c32")
 
