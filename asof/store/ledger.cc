@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "asof/store/internal/json_fields.h"
 
@@ -87,6 +88,11 @@ struct LastRuns {
 };
 
 Result<LastRuns> last_runs_from_json(std::string_view body) {
+  // The run's id alone, as the first registries have it.
+  LastRuns bare;
+  if (std::from_chars(body.data(), body.data() + body.size(), bare.run).ptr ==
+      body.data() + body.size())
+    return bare;
   ASOF_TRY_ASSIGN(const Json json, internal::parse_object("last run", body));
   JsonFields fields("last run", json);
   LastRuns out;
@@ -108,9 +114,9 @@ Result<void> read_generations(const JsonFields& fields, std::string_view name,
                               std::vector<Generation>& out) {
   const Json* list = fields.find(name);
   if (list == nullptr) return {};
-  if (!list->is_array())
-    return error(ErrorCode::kCorrupt, fmt::format("'{}' is no list of generations", name));
-  for (const Json& json : *list) {
+  // The first registries have one without a list.
+  const Json generations = list->is_array() ? *list : Json::array({*list});
+  for (const Json& json : generations) {
     ASOF_TRY_ASSIGN(Generation read, generation_from(json));
     out.push_back(std::move(read));
   }

@@ -148,6 +148,23 @@ TEST(DroppedViewJson, KeepsEveryField) {
   EXPECT_FALSE(forgotten.body);
 }
 
+TEST(LedgerJson, OfTheFirstRegistriesIsRead) {
+  const auto state = view_state_from_json(
+      R"({"view":"clicks","view_id":3,"previous":{"number":1,"load_hash":"a","last_run":2}})");
+  ASSERT_TRUE(state) << state.error().text();
+  ASSERT_EQ(state->previous.size(), 1u);
+  EXPECT_EQ(state->previous.front().number, 1u);
+  MemoryCatalog catalog;
+  const std::vector<RecordWrite> writes = {
+      to_record(full_run()),
+      {"last_runs", full_run().view, std::to_string(full_run().id), std::nullopt}};
+  ASSERT_TRUE(catalog.write_records("shop", writes));
+  const auto run = read_last_run(catalog, "shop", full_run().view);
+  ASSERT_TRUE(run) << run.error().text();
+  ASSERT_TRUE(*run);
+  EXPECT_EQ((*run)->id, full_run().id);
+}
+
 // Whether the page shows this body as a line of its own.
 bool page_shows(const std::string& body) {
   std::ifstream page("docs/formats/registry.md");  // tests run at the top of the tree
