@@ -40,6 +40,7 @@ class ServingTest : public ::testing::TestWithParam<const char*> {
     address.location = "online";
     address.project = kProject;
     address.directory = folder_;
+    address.options = {{"map_size", "64MiB"}};  // a sanitizer leaves no room for the default
     auto opened = engines::online::lmdb::engine().open(address);
     ASOF_CHECK(opened.has_value());
     return *std::move(opened);
