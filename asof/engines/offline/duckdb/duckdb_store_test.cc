@@ -230,6 +230,10 @@ TEST_F(DuckdbStore, ReadsNumbersInTextAsTimesOnlyWithAUnit) {
   ASSERT_TRUE(counts) << counts.error().text();
   EXPECT_THAT(got, ElementsAre("2026-05-08T12:00:01Z", "1969-12-31T23:59:59Z",
                                "2026-05-08T12:00:01Z", "implausible"));
+  text_file("signs.csv", "k,t\n1,+1778241601\n2,+-5\n");
+  source = files("signs.csv");
+  source.time_unit = model::TimeUnit::kSeconds;
+  EXPECT_THAT(failure(spec(source, {{"k", kInt64}}, {})), HasSubstr("+-5"));
 }
 
 TEST_F(DuckdbStore, GuessesNoOrderOfDayAndMonth) {

@@ -33,7 +33,10 @@ std::optional<TextTime> parse_text_time(std::string_view cell) {
 
 std::optional<int64_t> parse_text_number(std::string_view cell, RawTime unit) {
   cell = trimmed(cell);
-  if (cell.starts_with('+')) cell.remove_prefix(1);
+  if (cell.starts_with('+')) {
+    cell.remove_prefix(1);
+    if (cell.starts_with('-')) return std::nullopt;
+  }
   int64_t value = 0;
   const auto [end, failure] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
   if (cell.empty() || end != cell.data() + cell.size()) return std::nullopt;
