@@ -64,7 +64,7 @@ class Joins:
         ratio = measured["duckdb"].seconds / ours.seconds if "duckdb" in measured else None
         self.suite.report(what, wanted, text, met(ratio, ours.seconds / scan.seconds, ours.peak_mb),
                           "asof train --labels labels.parquet --service model -o train.parquet", part="join",
-                          rows=shape.rows, shape=shape.name,
+                          headline=True, rows=shape.rows, shape=shape.name,
                           measured={name: vars_of(result) for name, result in measured.items()})
         return ours
 

@@ -24,7 +24,7 @@ class Loads:
             self.suite.report(f"materialize, 10 M rows to 1 M keys x 5 features, empty store, {store}",
                               f"{wanted:,} keys/s; under 1 GB", f"{max(rates):,.0f} keys/s, {max(peaks):.0f} MB",
                               max(rates) >= wanted and max(peaks) < 1000, "asof materialize", part="load",
-                              store_loaded=store, keys_per_second=round(max(rates)))
+                              headline=True, store_loaded=store, keys_per_second=round(max(rates)))
         self.memory()
 
     def load(self, store):

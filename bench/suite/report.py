@@ -133,7 +133,8 @@ def write_docs(report):
     shown = "".join(f"![{name.removesuffix('.svg').replace('_', ' ')}](pictures/{name})\n\n" for name in drawn)
     line = machine_line(report["machine"])
     (ROOT / "docs" / "benchmarks.md").write_text(PAGE.format(machine=line, rows=rows, pictures=shown))
-    table = "| what | reached |\n|---|---|\n" + "\n".join(f"| {row['what']} | {row['reached']} |" for row in report["rows"])
+    table = "| what | reached |\n|---|---|\n" + "\n".join(
+        f"| {row['what']} | {row['reached']} |" for row in report["rows"] if row.get("headline"))
     write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench`.")
     stores = "\n".join(f"| {row['store']} | {row['p99_ms']:.2f} ms |" for row in report["rows"] if "store" in row)
     write_between(ROOT / "docs" / "online-stores.md", "<!-- bench: online-p99 begin -->", "<!-- bench: online-p99 end -->",

@@ -104,7 +104,7 @@ end
                           f"{ours['rate']:,.0f} requests/s, p99 {ours['p99_ms']:.2f} ms, {ours['cpu_us']:.1f} us of CPU; echo "
                           f"{floor['rate']:,.0f}, {floor['cpu_us']:.1f} us: {share:.0%}; {ours['errors']} errors",
                           share >= 0.8 and ours["cpu_us"] <= 12 and ours["p99_ms"] < 5 and ours["errors"] == 0,
-                          " ".join(WRK), part="serve")
+                          " ".join(WRK), part="serve", headline=True)
 
     def tail(self, server, echo):
         """p99.9 at half of what the server can do, against the echo server's at the same rate."""
@@ -150,7 +150,7 @@ end
         self.suite.report("serve, 100 x 200, values a second, LMDB", "15 million in Feast's form, 35 million in ours without statuses",
                           f"{rates['feast']:.1f} and {rates['lean']:.1f} million; {lean['errors'] + feast['errors']} errors",
                           rates["feast"] >= 15 and rates["lean"] >= 35 and lean["errors"] + feast["errors"] == 0,
-                          " ".join(WRK), part="serve")
+                          " ".join(WRK), part="serve", headline=True)
 
     def per_store(self, redis):
         bodies = self.bodies("1x3", 1)
@@ -162,7 +162,7 @@ end
             self.suite.report(f"1 entity x 3 features at 1,000 requests/s open loop, p99, {store}", f"{wanted:g} ms",
                               f"p50 {result['p50_us'] / 1000:.2f} ms, p99 {p99:.2f} ms, p99.9 {result['p999_us'] / 1000:.2f} ms, "
                               f"{result['errors']} errors", p99 <= wanted and result["errors"] == 0,
-                              "bench_load --rate 1000", part="serve", store=store, p99_ms=p99)
+                              "bench_load --rate 1000", part="serve", headline=True, store=store, p99_ms=p99)
 
 
 class LargeStore(Serving):
