@@ -55,7 +55,9 @@ class GapFilter {
  public:
   GapFilter(const LabelTable& table, const GapBuckets& buckets);
 
-  void prefetch(GapBuckets::Range range) const { __builtin_prefetch(&words_[range.begin], 1); }
+  void prefetch(GapBuckets::Range range) const {
+    __builtin_prefetch(words_.data() + range.begin, 1);
+  }
   // Whether a row of this hash and age (GapBuckets::age_of the instant from which it counts) may win a slot of the range.
   bool may_win(GapBuckets::Range range, uint64_t hash, uint32_t age) const {
     // A key with many labels: looking for the one among them is faster.

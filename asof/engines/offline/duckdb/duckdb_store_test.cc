@@ -301,7 +301,8 @@ TEST_F(DuckdbStore, ReadsTextFilesByTheirOwnHeaders) {
   text_file("a.csv", "k,t,v\n1,2026-05-08,10\n");
   text_file("b.csv", "v;k;note;t\r\n20;2;\"a; b\";2026-05-08\r\n");
   text_file("c.csv", "\xef\xbb\xbfk\tt\t\"v\"\n3\t2026-05-08\t30\n");
-  auto wanted = spec(files("*.csv"), {{"k", kInt64}}, {{"v", kInt64}});
+  const auto source = files("*.csv");
+  auto wanted = spec(source, {{"k", kInt64}}, {{"v", kInt64}});
   EXPECT_THAT(must(wanted), ElementsAre("1|2026-05-08T00:00:00Z|10", "2|2026-05-08T00:00:00Z|20",
                                         "3|2026-05-08T00:00:00Z|30"));
   text_file("d.csv", "k,t,w\n4,2026-05-08,40\n");
