@@ -26,7 +26,9 @@ output included; the load generators share the cores with the server.
 - Serving: 100,000 users, twenty views of ten features; bodies of random users. The echo server is the leanest that we can write: one
   thread a core, epoll, the body back. An open loop sends on a fixed timetable and counts a latency from the instant the request was
   due, so that a stalled server is charged for those that had to wait.
-- Feast's rates are those of its best configuration (one or two workers, 1 to 32 connections, Redis).
+- Feast's rates are those of its best configuration (one or two workers, 1 to 32 connections, Redis). Where a line says "recorded" they
+  were measured before, on a machine of this kind, and not in this run.
+- A NO is a promise that is still to be kept.
 - To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows and a store of 10 GB, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
   by `make bench BENCH=--docs`.
 """
