@@ -24,11 +24,6 @@ class ConnectionTest : public testing::RunningServer {
   int port() const { return server_->port(); }
 };
 
-std::string code_of(const Answer& answer) {
-  json body = json::parse(answer.body, nullptr, false);
-  return body.is_object() ? body["error"].value("code", "") : "";
-}
-
 TEST_F(ConnectionTest, ServesManyRequestsOfOneConnection) {
   start();
   Client client(port());

@@ -16,11 +16,6 @@ using testing::Answer;
 using testing::Client;
 using testing::Gate;
 
-std::string code_of(const Answer& answer) {
-  json body = json::parse(answer.body, nullptr, false);
-  return body.is_object() && body.contains("error") ? body["error"].value("code", "") : "";
-}
-
 class HealthTest : public testing::RunningServer {};
 
 TEST_F(HealthTest, IsReadyWithDetails) {

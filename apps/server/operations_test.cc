@@ -11,11 +11,6 @@ using nlohmann::json;
 using testing::Answer;
 using testing::Client;
 
-std::string code_of(const Answer& answer) {
-  json body = json::parse(answer.body, nullptr, false);
-  return body.is_object() && body.contains("error") ? body["error"].value("code", "") : "";
-}
-
 class OperationsTest : public testing::RunningServer {};
 
 // The catalogue.

@@ -16,6 +16,13 @@
 
 namespace asof::server::testing {
 
+// The code of an error's body; "" of any other answer.
+inline std::string code_of(const Answer& answer) {
+  const auto body = nlohmann::json::parse(answer.body, nullptr, false);
+  const auto error = body.find("error");
+  return error != body.end() && error->is_object() ? error->value("code", "") : "";
+}
+
 class RunningServer : public ::testing::Test {
  protected:
   void SetUp() override {
