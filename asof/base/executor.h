@@ -1,4 +1,4 @@
-// Executor: a fixed set of threads for work that divides into independent parts.
+// parallel_for: work that divides into independent parts, on as many threads as are given.
 #pragma once
 
 #include <cstddef>
