@@ -1,6 +1,8 @@
 #include "asof/kernel/spine_join.h"
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -22,6 +24,7 @@ struct LabelIndex::State {
 LabelIndex::LabelIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LabelIndex::~LabelIndex() = default;
 LabelIndex::LabelIndex(LabelIndex&&) noexcept = default;
+size_t LabelIndex::labels() const { return state_->table.labels(); }
 
 namespace {
 
@@ -48,6 +51,15 @@ class KeyArena {
   char* next_ = nullptr;
   size_t room_ = 0;
 };
+
+// Later than every label: a label's time is plausible (rule 1).
+constexpr int64_t kNeverUs = std::numeric_limits<int64_t>::max();
+
+bool are_plausible(const int64_t* times_us, size_t rows) {
+  bool all = true;
+  for (size_t row = 0; row < rows; ++row) all &= is_plausible(Timestamp{times_us[row]});
+  return all;
+}
 
 }  // namespace
 
@@ -103,6 +115,11 @@ LabelIndex LabelIndex::Builder::build(size_t threads) && {
 }
 
 struct SpineJoin::State {
+  // A slot that was offered two rows of these times, with other values.
+  struct Tie {
+    uint32_t slot;
+    codec::RowTimes times;
+  };
   // A row on its way to a slot.
   struct Landing {
     uint32_t row;
@@ -119,7 +136,12 @@ struct SpineJoin::State {
     KeyBatch keys;
     codec::RowEncoder encoder;
     std::string encoded;
+    std::vector<int64_t> from_us;  // by row: when it counts from
+    std::vector<uint32_t> ages;
+    std::vector<uint32_t> candidates;
     std::vector<Landing> landings;
+    std::vector<Tie> ties;
+    bool has_too_many_ties = false;
     SpineJoinCounts counts;
   };
 
@@ -133,10 +155,15 @@ struct SpineJoin::State {
     for (size_t i = 0; i < worker_count; ++i) workers.emplace_back(spec);
   }
 
-  void admit_rows(const Batch& batch, Worker& worker) const;
-  void filter_rows(Worker& worker) const;
+  const Column* known_column(const Batch& batch) const {
+    return spec.has_known_time ? &batch.columns[spec.key_columns.size() + 1] : nullptr;
+  }
+  void land_rows(const Batch& batch, Worker& worker);
+  const int64_t* admit_rows(const Batch& batch, Worker& worker) const;
   void find_slots(Worker& worker) const;
   void offer_rows(const Batch& batch, Worker& worker);
+  void note_tie(uint32_t slot, std::string_view row, Worker& worker) const;
+  bool shows_tie(const Worker& worker) const;
 
   const LabelTable& table;
   const GapBuckets& buckets;
@@ -145,50 +172,61 @@ struct SpineJoin::State {
   BestRows best;
   std::vector<Worker> workers;
   std::vector<uint32_t> winners;  // by position, after finish(): the slot whose row the label shows
+  bool has_ties = false;
 };
 
 SpineJoin::SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers)
     : state_(std::make_unique<State>(*index.state_, std::move(spec), workers)) {}
 SpineJoin::~SpineJoin() = default;
 SpineJoin::SpineJoin(SpineJoin&&) noexcept = default;
+SpineJoin& SpineJoin::operator=(SpineJoin&&) noexcept = default;
 
 // Each step touches memory that the step before has asked for.
-void SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) const {
+void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
+  worker.keys.compute(batch);
+  const int64_t* from_us = admit_rows(batch, worker);
+  worker.ages.resize(batch.rows);
+  worker.candidates.resize(batch.rows);
+  buckets.ages_of(from_us, batch.rows, worker.ages.data(), simd());
+  // Nearly all rows end here: they are of keys without labels, or other rows are newer.
+  worker.candidates.resize(filter.candidates(worker.keys.hashes(), worker.ages.data(), batch.rows,
+                                             worker.candidates.data()));
   const Column& event = batch.columns[spec.key_columns.size()];
-  const Column* known = spec.has_known_time ? &batch.columns[spec.key_columns.size() + 1] : nullptr;
+  worker.landings.clear();
+  for (const uint32_t row : worker.candidates) {
+    table.prefetch_entry(worker.keys.hash(row));
+    const RowAdmission admission = admit(event, known_column(batch), spec.as_of, row);
+    worker.landings.push_back({row, 0, admission.event_us, admission.known_us, from_us[row]});
+  }
+  find_slots(worker);
+}
+
+// The instants from which the rows count; of those that do not count, one that no label sees.
+const int64_t* SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) const {
+  const Column& event = batch.columns[spec.key_columns.size()];
+  const Column* known = known_column(batch);
   SpineJoinCounts& counts = worker.counts;
   counts.rows += batch.rows;
-  worker.landings.clear();
+  const bool by_event = known == nullptr || spec.as_of == model::AsOf::kEvent;
+  const int64_t* times = static_cast<const int64_t*>(event.data);
+  if (by_event && event.validity == nullptr && !worker.keys.has_nulls() &&
+      are_plausible(times, batch.rows))
+    return times;
+  worker.from_us.resize(batch.rows);
   for (size_t row = 0; row < batch.rows; ++row) {
     RowAdmission admission;
     if (worker.keys.is_null(row))
       admission.rejection = Rejection::kNullKey;
     else
       admission = admit(event, known, spec.as_of, row);
-    if (admission.rejection != Rejection::kNone) {
-      counts.rejected.add(admission.rejection);
-      if (admission.rejection == Rejection::kImplausibleEventTime)
-        counts.implausible_event_us = admission.event_us;
-      continue;
-    }
-    buckets.prefetch(worker.keys.hash(row));
-    worker.landings.push_back(
-        {static_cast<uint32_t>(row), 0, admission.event_us, admission.known_us, admission.from_us});
+    const bool counts_at_all = admission.rejection == Rejection::kNone;
+    worker.from_us[row] = counts_at_all ? admission.from_us : kNeverUs;
+    if (counts_at_all) continue;
+    counts.rejected.add(admission.rejection);
+    if (admission.rejection == Rejection::kImplausibleEventTime)
+      counts.implausible_event_us = admission.event_us;
   }
-}
-
-// Nearly all rows end here: they are of keys without labels, or other rows are newer.
-void SpineJoin::State::filter_rows(Worker& worker) const {
-  for (const Landing& landing : worker.landings)
-    filter.prefetch(buckets.of(worker.keys.hash(landing.row)));
-  size_t kept = 0;
-  for (const Landing& landing : worker.landings) {
-    const uint64_t hash = worker.keys.hash(landing.row);
-    if (!filter.may_win(buckets.of(hash), hash, buckets.age_of(landing.from_us))) continue;
-    table.prefetch_entry(hash);
-    worker.landings[kept++] = landing;
-  }
-  worker.landings.resize(kept);
+  return worker.from_us.data();
 }
 
 void SpineJoin::State::find_slots(Worker& worker) const {
@@ -226,17 +264,29 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
     if (!best.may_win(landing.target, landing.event_us)) continue;
     worker.encoder.encode_at(landing.event_us, landing.known_us, batch, landing.row,
                              worker.encoded);
-    best.offer(landing.target, landing.event_us, worker.encoded);
+    if (!best.offer(landing.target, landing.event_us, worker.encoded))
+      note_tie(landing.target, worker.encoded, worker);
     filter.raise(landing.target, buckets.age_of(landing.event_us));
   }
 }
 
+void SpineJoin::State::note_tie(uint32_t slot, std::string_view row, Worker& worker) const {
+  constexpr size_t kMostTies = size_t{1} << 20;
+  if (worker.ties.size() == kMostTies) worker.has_too_many_ties = true;
+  if (!worker.has_too_many_ties) worker.ties.push_back({slot, codec::RowTimes::of_row(row)});
+}
+
+// Ties of rows that a newer one has beaten since do not matter.
+bool SpineJoin::State::shows_tie(const Worker& worker) const {
+  return worker.has_too_many_ties ||
+         std::any_of(worker.ties.begin(), worker.ties.end(), [&](const Tie& tie) {
+           return codec::RowTimes::of_row(best.row(tie.slot)) == tie.times;
+         });
+}
+
 void SpineJoin::add(const Batch& batch, size_t worker_index) {
   State::Worker& worker = state_->workers[worker_index];
-  worker.keys.compute(batch);
-  state_->admit_rows(batch, worker);
-  state_->filter_rows(worker);
-  state_->find_slots(worker);
+  state_->land_rows(batch, worker);
   state_->offer_rows(batch, worker);
 }
 
@@ -244,18 +294,26 @@ void SpineJoin::finish(size_t threads) {
   State& state = *state_;
   const std::vector<LabelGroup>& groups = state.table.groups();
   std::vector<uint32_t> winners(state.table.slots());
+  std::atomic<bool> has_ties =
+      std::any_of(state.workers.begin(), state.workers.end(),
+                  [&](const State::Worker& worker) { return state.shows_tie(worker); });
   size_t parts = std::max<size_t>(1, std::min<size_t>(groups.size() / 1024, 16 * threads));
   parallel_for(parts, threads, [&](size_t part) {
     for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
       uint32_t leader = kNoSlot;
       for (uint32_t slot = groups[i].begin; slot < groups[i].begin + groups[i].count; ++slot) {
-        bool leads = !state.best.is_empty(slot) &&
-                     (leader == kNoSlot || state.best.row(slot) > state.best.row(leader));
-        if (leads) leader = slot;
+        if (!state.best.is_empty(slot)) {
+          const auto order = leader == kNoSlot ? std::strong_ordering::greater
+                                               : state.best.row(slot) <=> state.best.row(leader);
+          if (order != 0 && leader != kNoSlot && state.best.have_equal_times(slot, leader))
+            has_ties = true;
+          if (order > 0) leader = slot;
+        }
         winners[slot] = leader;
       }
     }
   });
+  state.has_ties = has_ties;
   // By position, so that reading a label's row takes one step.
   size_t labels = state.table.labels();
   state.winners.resize(labels);
@@ -268,6 +326,8 @@ void SpineJoin::finish(size_t threads) {
     }
   });
 }
+
+bool SpineJoin::has_ties() const { return state_->has_ties; }
 
 std::string_view SpineJoin::row_of(int64_t position) const {
   uint32_t winner = state_->winners[static_cast<size_t>(position)];

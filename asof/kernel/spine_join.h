@@ -27,6 +27,7 @@ class LabelIndex {
   class Builder;
   ~LabelIndex();
   LabelIndex(LabelIndex&&) noexcept;
+  size_t labels() const;
 
  private:
   friend class SpineJoin;
@@ -71,11 +72,16 @@ class SpineJoin {
   SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers);
   ~SpineJoin();
   SpineJoin(SpineJoin&&) noexcept;
+  SpineJoin& operator=(SpineJoin&&) noexcept;
 
   // Threads: concurrent, each with its own `worker`.
   void add(const Batch& batch, size_t worker);
+
   // After the last add(): the running maximum.
   void finish(size_t threads);
+  // After finish(): whether a label shows one of several rows that differ in their values alone, so that a join of other features
+  // of the same rows might show another.
+  bool has_ties() const;
   // The row that won the label at this position; empty where none may be seen. Threads: concurrent
   // after finish().
   std::string_view row_of(int64_t position) const;

@@ -29,7 +29,7 @@ bool has_null(const std::vector<Value>& key) {
 }
 
 std::vector<std::string> joined(const RandomHistory& history, const codec::RowLayout& layout,
-                                uint64_t seed) {
+                                uint64_t seed, bool* has_ties = nullptr) {
   std::mt19937_64 random(seed);
   size_t workers = 1 + random() % 8;
   LabelIndex::Builder builder(history.labels.size(), history.key_columns, workers);
@@ -45,6 +45,7 @@ std::vector<std::string> joined(const RandomHistory& history, const codec::RowLa
   });
   join.finish(workers);
   EXPECT_EQ(join.counts().rows, history.rows.size());
+  if (has_ties != nullptr) *has_ties = join.has_ties();
   std::vector<std::string> out;
   for (size_t i = 0; i < history.labels.size(); ++i)
     out.emplace_back(join.row_of(static_cast<int64_t>(i)));
@@ -80,6 +81,55 @@ TEST(SpineJoinProperty, DoesNotDependOnTheOrderOfRows) {
     std::shuffle(history.rows.begin(), history.rows.end(), std::mt19937_64(seed));
     ASSERT_EQ(joined(history, layout, seed + 1), first);
   }
+}
+
+// The same history with some of its features alone.
+RandomHistory with_features(RandomHistory history, size_t first, size_t end) {
+  auto keep = [&](auto& all) {
+    all.erase(all.begin() + static_cast<ptrdiff_t>(end), all.end());
+    all.erase(all.begin(), all.begin() + static_cast<ptrdiff_t>(first));
+  };
+  keep(history.view.features);
+  for (oracle::Row& row : history.rows) keep(row.values);
+  return history;
+}
+
+// What a wide view relies on: parts of its features find parts of the same rows, unless two of them say that they have ties.
+TEST(SpineJoinProperty, JoinsOfPartsFindPartsOfTheSameRowsOrTellOfTies) {
+  uint64_t found = 0, with_ties = 0;
+  for (uint64_t seed = 0; seed < kCases; ++seed) {
+    SCOPED_TRACE(seed);
+    const RandomHistory history = RandomHistory::make(seed);
+    const size_t features = history.view.features.size(), middle = features / 2;
+    const RandomHistory left = with_features(history, 0, middle);
+    const RandomHistory right = with_features(history, middle, features);
+    const codec::RowLayout layout(history.view.features), left_layout(left.view.features),
+        right_layout(right.view.features);
+    const std::vector<std::string> whole = joined(history, layout, seed);
+    bool left_ties = false, right_ties = false;
+    const std::vector<std::string> left_rows = joined(left, left_layout, seed, &left_ties);
+    const std::vector<std::string> right_rows = joined(right, right_layout, seed, &right_ties);
+    if (left_ties && right_ties) {
+      ++with_ties;
+      continue;
+    }
+    for (size_t i = 0; i < whole.size(); ++i) {
+      ASSERT_EQ(whole[i].empty(), left_rows[i].empty());
+      ASSERT_EQ(whole[i].empty(), right_rows[i].empty());
+      if (whole[i].empty()) continue;
+      ++found;
+      const codec::RowView row(layout, whole[i]), left_row(left_layout, left_rows[i]),
+          right_row(right_layout, right_rows[i]);
+      for (size_t feature = 0; feature < features; ++feature) {
+        const Value part =
+            feature < middle ? left_row.value_at(feature) : right_row.value_at(feature - middle);
+        ASSERT_EQ(to_string(row.value_at(feature)), to_string(part)) << "label " << i;
+      }
+    }
+  }
+  EXPECT_GT(found, kCases);
+  EXPECT_GT(with_ties, 0u);
+  EXPECT_LT(with_ties, kCases * 3 / 4);
 }
 
 // What the oracle holds of a NewestRows run.

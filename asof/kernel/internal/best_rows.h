@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -47,10 +48,13 @@ class BestRows {
   bool may_win(uint32_t slot, int64_t event_us) const {
     return word_of(event_us) >= (words_[slot].load(std::memory_order_relaxed) & ~kLocked);
   }
-  void offer(uint32_t slot, int64_t event_us, std::string_view row) {
+  // False where the slot holds a row of the same times and other values: the greater one stays.
+  bool offer(uint32_t slot, int64_t event_us, std::string_view row) {
     const uint64_t wanted = word_of(event_us);
     const uint64_t held = lock(slot);
-    const bool wins = wanted > held || (wanted == held && row > this->row(slot));
+    const auto order = wanted == held ? row <=> this->row(slot) : wanted <=> held;
+    const bool wins = order > 0;
+    const bool ties = wanted == held && order != 0 && has_times_of(slot, row);
     if (wins) {
       if (row_size_ != 0) {
         std::memcpy(rows_ + slot * stride_, row.data(), row_size_);
@@ -59,9 +63,13 @@ class BestRows {
       }
     }
     words_[slot].store(wins ? wanted : held, std::memory_order_release);
+    return !ties;
   }
 
   bool is_empty(uint32_t slot) const { return words_[slot].load(std::memory_order_relaxed) == 0; }
+  bool have_equal_times(uint32_t slot, uint32_t other) const {
+    return has_times_of(slot, row(other));
+  }
   std::string_view row(uint32_t slot) const {
     if (row_size_ != 0) return {rows_ + slot * stride_, row_size_};
     return blob(slot)->view();
@@ -94,6 +102,9 @@ class BestRows {
     void* memory = std::calloc(bytes == 0 ? 1 : bytes, 1);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
+  }
+  bool has_times_of(uint32_t slot, std::string_view other) const {
+    return codec::RowTimes::of_row(row(slot)) == codec::RowTimes::of_row(other);
   }
   Blob* blob(size_t slot) const { return reinterpret_cast<Blob*>(rows_) + slot; }
 

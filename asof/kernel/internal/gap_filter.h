@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "asof/kernel/internal/label_table.h"
+#include "asof/kernel/internal/simd.h"
 
 namespace asof::kernel {
 
@@ -23,52 +24,37 @@ class GapBuckets {
   // Slots are numbered in the order of their keys' hashes.
   explicit GapBuckets(const LabelTable& table);
 
-  struct Range {
-    uint32_t begin, end;
-  };
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&starts_[hash >> shift_]); }
-  Range of(uint64_t hash) const {
-    const uint32_t* start = &starts_[hash >> shift_];
-    return {start[0], start[1]};
-  }
-
   // How old a time is, seen from the last label, in 24 bits: the bits of a float, so that the young are told apart finely
   // and nothing is too old. Never decreases with age. kFuture: no label sees it.
   static constexpr uint32_t kFuture = UINT32_MAX;
   static constexpr uint32_t kOldest = (1U << 24) - 1;
   uint32_t age_of(int64_t time_us) const {
     if (time_us > last_time_us_) return kFuture;
-    // Of 0 as of 1: a float's bits begin at 1.
+    // Of 0 as of 1: a float's bits begin at 1. Their difference has no sign: it is less than 2^33 years.
     const auto age = static_cast<float>(std::max<uint64_t>(
         1, static_cast<uint64_t>(last_time_us_) - static_cast<uint64_t>(time_us)));
     return std::min((std::bit_cast<uint32_t>(age) - std::bit_cast<uint32_t>(1.0F)) >> 5, kOldest);
   }
+  // The same of many times.
+  void ages_of(const int64_t* times_us, size_t rows, uint32_t* out, Simd simd) const;
 
  private:
+  friend class GapFilter;
   std::vector<uint32_t> starts_;
   unsigned shift_ = 0;
   int64_t last_time_us_ = 0;
 };
 
-// Threads: may_win() and raise() concurrently.
+// Threads: candidates() and raise() concurrently.
 class GapFilter {
  public:
-  GapFilter(const LabelTable& table, const GapBuckets& buckets);
+  // Both live as long as the filter.
+  GapFilter(const LabelTable& table, const GapBuckets& buckets, Simd simd = kernel::simd());
 
-  void prefetch(GapBuckets::Range range) const {
-    __builtin_prefetch(words_.data() + range.begin, 1);
-  }
-  // Whether a row of this hash and age (GapBuckets::age_of the instant from which it counts) may win a slot of the range.
-  bool may_win(GapBuckets::Range range, uint64_t hash, uint32_t age) const {
-    // A key with many labels: looking for the one among them is faster.
-    if (range.end - range.begin > kMostScanned) return age != GapBuckets::kFuture;
-    for (uint32_t slot = range.begin; slot < range.end; ++slot) {
-      const uint64_t word = words_[slot].load(std::memory_order_relaxed);
-      if (word >> kTagAt == (hash & kTagMask) && oldest_of(word) >= age && youngest_of(word) <= age)
-        return true;
-    }
-    return false;
-  }
+  // Which rows of these hashes and ages (GapBuckets::age_of the instants from which they count) may win a slot: their numbers,
+  // ascending, into `out`, which has room for `rows`. Returns how many. Cost: two looks into the cache a row, asked for ahead.
+  size_t candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows, uint32_t* out) const;
+
   // The slot holds a row of this event time, or a newer one: older rows need not come.
   void raise(uint32_t slot, uint32_t age_of_event) {
     const uint64_t word = words_[slot].load(std::memory_order_relaxed);
@@ -79,18 +65,26 @@ class GapFilter {
   }
 
  private:
+  struct Loops;
+
   static constexpr unsigned kAgeBits = 24;
   static constexpr uint64_t kAgeMask = (uint64_t{1} << kAgeBits) - 1;
   // The low bits of the hash are the tag: the high ones choose the bucket.
   static constexpr unsigned kTagAt = 48;
   static constexpr uint64_t kTagMask = 0xffff;
+  // Of a key with many labels every row is a candidate: looking for the one among them is faster.
   static constexpr uint32_t kMostScanned = 16;
+  // Words beyond the last, so that a vector may be read from any slot on.
+  static constexpr size_t kPadding = 8;
 
   static uint32_t oldest_of(uint64_t word) {
     return static_cast<uint32_t>(word >> kAgeBits & kAgeMask);
   }
   static uint32_t youngest_of(uint64_t word) { return static_cast<uint32_t>(word & kAgeMask); }
+  bool may_win(uint32_t begin, uint32_t end, uint64_t hash, uint32_t age) const;
 
+  const GapBuckets& buckets_;
+  Simd simd_;
   std::vector<std::atomic<uint64_t>> words_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,10 @@ class KeyBatch {
     hash64_each(keys_.bytes.data(), keys_.offsets, hashes_);
   }
 
+  bool has_nulls() const {
+    return std::memchr(keys_.is_null.data(), 1, keys_.is_null.size()) != nullptr;
+  }
+  const uint64_t* hashes() const { return hashes_.data(); }
   bool is_null(size_t row) const { return keys_.is_null[row] != 0; }
   uint64_t hash(size_t row) const { return hashes_[row]; }
   std::string_view key(size_t row) const {
