@@ -24,12 +24,6 @@ uint64_t ordered(double value) {
   auto bits = std::bit_cast<uint64_t>(canonical(value));
   return (bits & kSign64) != 0 ? ~bits : bits | kSign64;
 }
-float float_of(uint32_t bits) {
-  return std::bit_cast<float>((bits & kSign32) != 0 ? bits ^ kSign32 : ~bits);
-}
-double double_of(uint64_t bits) {
-  return std::bit_cast<double>((bits & kSign64) != 0 ? bits ^ kSign64 : ~bits);
-}
 
 void store_decimal(char* out, Int128 value) {
   auto bits = static_cast<UInt128>(value);
@@ -95,8 +89,8 @@ Value load_value(const char* in, std::string_view text, const DataType& type) {
           static_cast<int64_t>(static_cast<int32_t>(load_big_endian<uint32_t>(in) ^ kSign32)));
     case TypeKind::kInt64:
       return Value(static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64));
-    case TypeKind::kFloat32: return Value(float_of(load_big_endian<uint32_t>(in)));
-    case TypeKind::kFloat64: return Value(double_of(load_big_endian<uint64_t>(in)));
+    case TypeKind::kFloat32: return Value(ordered_float(load_big_endian<uint32_t>(in)));
+    case TypeKind::kFloat64: return Value(ordered_double(load_big_endian<uint64_t>(in)));
     case TypeKind::kTimestamp:
       return Value(Timestamp{static_cast<int64_t>(load_big_endian<uint64_t>(in) ^ kSign64)});
     case TypeKind::kDate:
@@ -248,12 +242,15 @@ Result<RowView> RowView::open(const RowLayout& layout, std::string_view bytes) {
   return view;
 }
 
-float RowView::float32_at(size_t feature) const {
-  return float_of(load_big_endian<uint32_t>(at(feature)));
+bool RowView::is_complete() const {
+  const std::string_view presence = bytes_.substr(kRowHeaderSize, (layout_->size() + 7) / 8);
+  const size_t whole = layout_->size() / 8, rest = layout_->size() % 8;
+  for (size_t i = 0; i < whole; ++i)
+    if (static_cast<unsigned char>(presence[i]) != 0xff) return false;
+  const unsigned wanted = 0xff00U >> rest & 0xffU;
+  return rest == 0 || (static_cast<unsigned char>(presence[whole]) & wanted) == wanted;
 }
-double RowView::float64_at(size_t feature) const {
-  return double_of(load_big_endian<uint64_t>(at(feature)));
-}
+
 Int128 RowView::decimal_at(size_t feature) const { return load_decimal(at(feature)); }
 
 std::string_view RowView::bytes_at(size_t feature) const {
@@ -289,9 +286,11 @@ int32_t ListView::int32_value() const {
 int64_t ListView::int64_value() const {
   return static_cast<int64_t>(load_big_endian<uint64_t>(value_.data()) ^ kSign64);
 }
-float ListView::float32_value() const { return float_of(load_big_endian<uint32_t>(value_.data())); }
+float ListView::float32_value() const {
+  return ordered_float(load_big_endian<uint32_t>(value_.data()));
+}
 double ListView::float64_value() const {
-  return double_of(load_big_endian<uint64_t>(value_.data()));
+  return ordered_double(load_big_endian<uint64_t>(value_.data()));
 }
 Int128 ListView::decimal_value() const { return load_decimal(value_.data()); }
 

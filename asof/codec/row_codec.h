@@ -103,6 +103,16 @@ Result<std::string> encode_row(const RowLayout& layout, int64_t event_us, int64_
 // The earliest bytes of any row with this event time: rows before it in memcmp order are older.
 std::string row_bound(int64_t event_us);
 
+// The number whose bits, read as an integer, were put in order: by the sign bit, and all of them where it is negative.
+inline float ordered_float(uint32_t bits) {
+  constexpr uint32_t kSign = uint32_t{1} << 31;
+  return std::bit_cast<float>((bits & kSign) != 0 ? bits ^ kSign : ~bits);
+}
+inline double ordered_double(uint64_t bits) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  return std::bit_cast<double>((bits & kSign) != 0 ? bits ^ kSign : ~bits);
+}
+
 // Reads a row in place: nothing is copied, every access is an offset. Check bytes from outside with
 // open() first.
 class RowView {
@@ -123,6 +133,8 @@ class RowView {
     return (static_cast<unsigned char>(bytes_[kRowHeaderSize + feature / 8]) >> (7 - feature % 8) &
             1) != 0;
   }
+  // Whether no feature is null.
+  bool is_complete() const;
   // By the feature's type; undefined where it is null.
   bool bool_at(size_t feature) const { return *at(feature) != 0; }
   int32_t int32_at(size_t feature) const {  // int32, date
@@ -131,8 +143,12 @@ class RowView {
   int64_t int64_at(size_t feature) const {  // int64, timestamp
     return static_cast<int64_t>(load_big_endian<uint64_t>(at(feature)) ^ kSign);
   }
-  float float32_at(size_t feature) const;
-  double float64_at(size_t feature) const;
+  float float32_at(size_t feature) const {
+    return ordered_float(load_big_endian<uint32_t>(at(feature)));
+  }
+  double float64_at(size_t feature) const {
+    return ordered_double(load_big_endian<uint64_t>(at(feature)));
+  }
   Int128 decimal_at(size_t feature) const;
   // string, bytes, and the encoded elements of a list.
   std::string_view bytes_at(size_t feature) const;

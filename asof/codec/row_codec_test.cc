@@ -380,10 +380,33 @@ TEST(RowCodec, ReadsWhatItWroteInCanonicalForm) {
     ASSERT_TRUE(view) << view.error().text();
     EXPECT_EQ(view->event_time().us, row.event_us);
     EXPECT_EQ(view->known_time_us(), row.known_us);
+    bool is_complete = true;
     for (size_t i = 0; i < schema.size(); ++i) {
       EXPECT_EQ(view->is_present(i), !row.values[i].is_null());
+      is_complete = is_complete && view->is_present(i);
       EXPECT_TRUE(same(view->value_at(i), canonical_value(row.values[i])))
           << to_string(view->value_at(i));
+    }
+    EXPECT_EQ(view->is_complete(), is_complete);
+  }
+}
+
+TEST(RowCodec, KnowsARowWithoutNulls) {
+  for (size_t features = 1; features <= 17; ++features) {
+    Schema schema;
+    std::vector<Value> values;
+    for (size_t i = 0; i < features; ++i) {
+      schema.push_back(field("f" + std::to_string(i), Kind::kInt32));
+      values.emplace_back(int64_t{1});
+    }
+    const RowLayout layout(schema);
+    const std::string complete = encoded(layout, 1, 1, values);
+    EXPECT_TRUE(RowView(layout, complete).is_complete());
+    for (size_t null = 0; null < features; ++null) {
+      std::vector<Value> with_null = values;
+      with_null[null] = Value(Null{});
+      const std::string row = encoded(layout, 1, 1, with_null);
+      EXPECT_FALSE(RowView(layout, row).is_complete()) << null << " of " << features;
     }
   }
 }

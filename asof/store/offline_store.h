@@ -123,14 +123,25 @@ class CellSink {
   virtual void decimal(Int128 unscaled) = 0;
   virtual void text(std::string_view value) = 0;  // string, bytes
   virtual void list(const List& value) = 0;
+
+  // Up to 64 cells at once, of the types above that these are for: cell i is null where bit i of `nulls` is set.
+  static constexpr size_t kMostAtOnce = 64;
+  virtual void run(std::span<const int32_t> values, uint64_t nulls) = 0;
+  virtual void run(std::span<const int64_t> values, uint64_t nulls) = 0;
+  virtual void run(std::span<const float> values, uint64_t nulls) = 0;
+  virtual void run(std::span<const double> values, uint64_t nulls) = 0;
 };
 
-// A column to stand beside the labels. fill() emits one cell for each label position, from any
-// thread.
 struct ResultColumn {
   std::string name;
   DataType type;
-  std::function<void(std::span<const int64_t> positions, CellSink& cells)> fill;
+};
+
+// Columns to stand beside the labels, filled together because their cells come from the same rows.
+struct ResultColumns {
+  std::vector<ResultColumn> columns;
+  // Emits one cell for each label position into each of `cells`, which stand in the order of `columns`. Threads: any.
+  std::function<void(std::span<const int64_t> positions, std::span<CellSink* const> cells)> fill;
 };
 
 struct TrainingOutput {
@@ -158,10 +169,10 @@ class Labels {
   // whole or not at all. In text files bytes are base64, as they are read. Errors: those of
   // check_output() first.
   virtual Result<void> write(const TrainingOutput& output,
-                             std::span<const ResultColumn> results) = 0;
+                             std::span<const ResultColumns> results) = 0;
   // The first `limit` rows as text cells (nullopt for null), header first.
   virtual Result<std::vector<std::vector<std::optional<std::string>>>> preview(
-      std::span<const ResultColumn> results, size_t limit) = 0;
+      std::span<const ResultColumns> results, size_t limit) = 0;
 };
 
 // Errors of every method: kNotFound (a path that matches nothing), kInvalid (unreadable, torn,

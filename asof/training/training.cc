@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <mutex>
+#include <new>
 
 #include "asof/base/clock.h"
+#include "asof/base/executor.h"
 #include "asof/base/text.h"
 #include "asof/training/internal/label_frame.h"
 #include "asof/training/internal/manifest.h"
@@ -21,6 +24,8 @@ using internal::LabelFrame;
 using internal::ViewJoin;
 
 constexpr std::string_view kStatusSuffix = "__status";
+// More gain nothing, and what an engine does with a set of columns may cost their number squared.
+constexpr size_t kFilledTogether = 64;
 
 uint64_t peak_memory_bytes() {
   rusage usage{};
@@ -28,27 +33,34 @@ uint64_t peak_memory_bytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-// The columns that stand beside the labels. The joins outlive them.
-std::vector<store::ResultColumn> result_columns(const plan::Selection& selection,
-                                                const std::deque<ViewJoin>& joins,
-                                                bool with_status) {
-  std::vector<store::ResultColumn> columns;
-  for (const plan::SelectedFeature& selected : selection.features) {
-    const ViewJoin* join = &joins[selected.view];
-    const size_t feature = selected.feature;
-    columns.push_back({selected.name, join->selected().view->features[feature].type,
-                       [join, feature](std::span<const int64_t> positions, store::CellSink& cells) {
-                         join->emit(positions, feature, cells);
-                       }});
-    if (!with_status) continue;
-    columns.push_back({selected.name + std::string(kStatusSuffix),
-                       DataType::scalar(TypeKind::kString),
-                       [join, feature](std::span<const int64_t> positions, store::CellSink& cells) {
-                         for (int64_t position : positions)
-                           cells.text(to_string(join->cell_status(position, feature)));
-                       }});
+// The columns that stand beside the labels: features of one view that follow one another are filled together. The joins outlive
+// them.
+std::vector<store::ResultColumns> result_columns(const plan::Selection& selection,
+                                                 const std::deque<ViewJoin>& joins,
+                                                 bool with_status) {
+  std::vector<store::ResultColumns> results;
+  for (size_t next = 0; next < selection.features.size();) {
+    const size_t view = selection.features[next].view;
+    const ViewJoin* join = &joins[view];
+    std::vector<size_t> features;
+    store::ResultColumns& together = results.emplace_back();
+    for (; next < selection.features.size() && selection.features[next].view == view &&
+           features.size() < kFilledTogether;
+         ++next) {
+      const plan::SelectedFeature& selected = selection.features[next];
+      features.push_back(selected.feature);
+      together.columns.push_back(
+          {selected.name, join->selected().view->features[selected.feature].type});
+      if (with_status)
+        together.columns.push_back(
+            {selected.name + std::string(kStatusSuffix), DataType::scalar(TypeKind::kString)});
+    }
+    together.fill = [join, features, with_status](std::span<const int64_t> positions,
+                                                  std::span<store::CellSink* const> cells) {
+      join->emit(positions, features, with_status, cells);
+    };
   }
-  return columns;
+  return results;
 }
 
 // Files and SQL do not tell x from X: no two columns of the answer may differ in case alone.
@@ -92,6 +104,25 @@ Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>
   return {};
 }
 
+// Does `work` for each of many, on several threads. Returns the first of their errors.
+Result<void> for_each(size_t count, size_t threads,
+                      const std::function<Result<void>(size_t)>& work) {
+  std::vector<Result<void>> results(count);
+  std::atomic<bool> has_failed = false;
+  parallel_for(count, threads, [&](size_t i) {
+    if (has_failed) return;
+    try {
+      results[i] = work(i);
+    } catch (const std::bad_alloc&) {
+      results[i] = error(ErrorCode::kExhausted, "out of memory", {},
+                         "join fewer labels or features at once");
+    }
+    if (!results[i]) has_failed = true;
+  });
+  for (Result<void>& result : results) ASOF_TRY(std::move(result));
+  return {};
+}
+
 Result<std::deque<ViewJoin>> join_views(store::OfflineStore& offline,
                                         const plan::Snapshot& snapshot, const LabelFrame& frame,
                                         const TrainingSpec& spec, internal::LabelIndexes& indexes,
@@ -103,8 +134,21 @@ Result<std::deque<ViewJoin>> join_views(store::OfflineStore& offline,
     ASOF_TRY_ASSIGN(const kernel::LabelIndex* index,
                     indexes.get(view, *frame.labels, offline.workers()));
     joins.emplace_back(view, *index, spec.as_of, *source, offline.workers());
-    ASOF_TRY(joins.back().run(offline, snapshot.definitions, progress));
   }
+  ASOF_TRY(for_each(joins.size(), offline.workers(),
+                    [&](size_t view) { return joins[view].open(offline, snapshot.definitions); }));
+  // A small file is one row group, which one thread reads: several views, or parts of one, keep the others busy.
+  std::vector<std::pair<ViewJoin*, size_t>> parts;
+  for (ViewJoin& join : joins)
+    for (size_t part = 0; part < join.parts(); ++part) parts.emplace_back(&join, part);
+  std::mutex telling;
+  const Progress tell = [&](const std::string& step, uint64_t rows) {
+    std::lock_guard hold(telling);
+    if (progress) progress(step, rows);
+  };
+  ASOF_TRY(for_each(parts.size(), offline.workers(),
+                    [&](size_t i) { return parts[i].first->run(parts[i].second, offline, tell); }));
+  for (ViewJoin& join : joins) ASOF_TRY(join.finish(offline, tell));
   return joins;
 }
 

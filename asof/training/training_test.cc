@@ -1,11 +1,13 @@
 #include "asof/training/training.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "asof/engines/offline/duckdb/duckdb_store.h"
 #include "asof/model/read_yaml.h"
@@ -332,6 +334,67 @@ TEST_F(TrainingTest, GivesTheSameRowsInTheSameOrderWhateverTheFilesOrder) {
   auto second = run(spec("model"));
   ASSERT_TRUE(second) << second.error().text();
   EXPECT_EQ(first->preview, second->preview);
+}
+
+// A view of 300 features, and a source of rows for the user 'a': of each its hour, and what all its features are.
+class WideTraining : public TrainingTest {
+ protected:
+  static constexpr int kFeatures = 300;
+
+  void make(const std::vector<std::tuple<int, std::string, std::string>>& rows) {
+    std::string features, columns = "user_id, happened", cells;
+    for (int i = 0; i < kFeatures; ++i) {
+      const char* types[] = {"int64", "string", "float64", "float32"};
+      features += fmt::format("{}{{name: f{}, type: {}}}", i == 0 ? "" : ", ", i, types[i % 4]);
+      columns += fmt::format(", f{}", i);
+    }
+    for (const auto& [hour, first_half, second_half] : rows) {
+      cells +=
+          fmt::format("{}('a', TIMESTAMP '2026-05-01 {:02}:00'", cells.empty() ? "" : ", ", hour);
+      for (int i = 0; i < kFeatures; ++i) {
+        const char* casts[] = {"BIGINT", "VARCHAR", "DOUBLE", "FLOAT"};
+        cells +=
+            fmt::format(", {}::{}", i < kFeatures / 2 ? first_half : second_half, casts[i % 4]);
+      }
+      cells += ")";
+    }
+    table("wide.parquet", "VALUES " + cells, columns);
+    define(fmt::format(R"(
+entities: [{{name: user, join_keys: [{{name: user_id, type: string}}]}}]
+sources: [{{name: wide, path: wide.parquet, event_time: happened}}]
+views: [{{name: wide, entity: user, source: wide, features: [{}]}}]
+services: [{{name: model, features: [wide]}}]
+)",
+                       features));
+    table("labels.parquet",
+          "VALUES ('a', TIMESTAMP '2026-05-01 10:30'), ('a', TIMESTAMP '2026-05-01 12:30'), ('b', "
+          "TIMESTAMP '2026-05-01 12:30'), ('a', TIMESTAMP '2026-05-01 12:30')",
+          "user_id, event_timestamp");
+  }
+};
+
+TEST_F(WideTraining, AViewIsJoinedInPartsOfItsFeatures) {
+  make({{10, "10", "110"}, {12, "12", "NULL"}, {13, "13", "113"}});
+  const auto report = run(spec("model"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->views[0].rows_read, 3u);
+  EXPECT_THAT(column(*report, "f0"), ElementsAre("10", "12", "-", "12"));
+  EXPECT_THAT(column(*report, "f149"), ElementsAre("10", "12", "-", "12"));
+  EXPECT_THAT(column(*report, "f151"), ElementsAre("110.0", "-", "-", "-"));
+  EXPECT_THAT(column(*report, "f297"), ElementsAre("110", "-", "-", "-"));
+  EXPECT_EQ(report->columns[0].present, 3u);
+  EXPECT_EQ(report->columns[299].present, 1u);
+  EXPECT_EQ(report->columns[299].null_value, 2u);
+  EXPECT_EQ(report->columns[299].not_found, 1u);
+}
+
+TEST_F(WideTraining, EqualTimesShowOneRowNotPartsOfTwo) {
+  // The greater row is the one whose first features are greater (rule 4), though its last ones are less.
+  make({{10, "7", "1"}, {10, "3", "9"}, {12, "1", "2"}, {12, "1", "2"}});
+  const auto report = run(spec("model"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "f0"), ElementsAre("7", "1", "-", "1"));
+  EXPECT_THAT(column(*report, "f296"), ElementsAre("1", "2", "-", "2"));
 }
 
 TEST_F(TrainingTest, RefusesASourceWhoseTimesAreAllOfAnotherUnit) {

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <mutex>
+#include <utility>
 
 #include "asof/base/clock.h"
 #include "asof/base/executor.h"
@@ -15,15 +16,13 @@ namespace asof::training::internal {
 
 namespace {
 
-constexpr size_t kCountedAtOnce = 65'536;
+constexpr size_t kCountedAtOnce = 8192;
+// Rows whose cells are emitted column by column: so few that all of them stay in the cache meanwhile, wide as they may be.
+constexpr size_t kEmittedAtOnce = store::CellSink::kMostAtOnce;
 constexpr int64_t kAhead = 16;  // labels whose rows are on their way to the cache
 constexpr uint64_t kRowsBetweenReports = 1 << 20;
-
-kernel::SpineJoinSpec join_spec(const plan::SelectedView& selected, const codec::RowLayout& layout,
-                                std::optional<model::AsOf> as_of, const model::Source& source) {
-  return {selected.key_columns, &layout, !source.known_time.empty(),
-          as_of.value_or(selected.view->as_of)};
-}
+// Each part reads keys and times again: against this many features that is little.
+constexpr size_t kFeaturesInPart = 128;
 
 void emit_constant(const Value& value, const DataType& type, store::CellSink& cells) {
   if (value.is_null()) return cells.null();
@@ -40,6 +39,11 @@ void emit_constant(const Value& value, const DataType& type, store::CellSink& ce
     case TypeKind::kDecimal: return cells.decimal(value.as<Decimal>().unscaled);
     case TypeKind::kList: return cells.list(value.as<List>());
   }
+}
+
+CellStatus cell_status(CellStatus of_row, const codec::RowView& row, size_t feature) {
+  return of_row == CellStatus::kPresent && !row.is_present(feature) ? CellStatus::kNullValue
+                                                                    : of_row;
 }
 
 }  // namespace
@@ -89,145 +93,291 @@ std::string_view to_string(CellStatus status) {
 ViewJoin::ViewJoin(const plan::SelectedView& selected, const kernel::LabelIndex& index,
                    std::optional<model::AsOf> as_of, const model::Source& source, size_t workers)
     : selected_(selected),
+      index_(index),
+      workers_(workers),
+      as_of_(as_of.value_or(selected.view->as_of)),
       has_known_time_(!source.known_time.empty()),
-      by_known_(has_known_time_ && as_of.value_or(selected.view->as_of) == model::AsOf::kKnown),
-      layout_(std::make_unique<codec::RowLayout>(model::feature_schema(*selected.view))),
-      join_(index, join_spec(selected, *layout_, as_of, source), workers) {
+      by_known_(has_known_time_ && as_of_ == model::AsOf::kKnown) {
   report_.view = selected.view->name;
   report_.role = selected.role;
 }
 
-Result<void> ViewJoin::run(store::OfflineStore& offline, const model::Definitions& definitions,
-                           const Progress& progress) {
-  const int64_t begun_us = steady_now_us();
-  const std::string context = fmt::format("view '{}'", report_.view);
-  store::ScanSpec spec = plan::scan_spec_of(*selected_.view, definitions);
-  auto inspection = offline.inspect(*spec.source);
-  if (!inspection) return std::move(inspection).error().with_context(context);
+void ViewJoin::divide(size_t features_in_part) {
+  const Schema features = model::feature_schema(*selected_.view);
+  features_in_part_ = std::max<size_t>(features_in_part, 1);
+  parts_.clear();
+  size_t first = 0;
+  do {
+    const size_t end = std::min(features.size(), first + features_in_part_);
+    const auto begin = features.begin();
+    auto layout = std::make_unique<const codec::RowLayout>(
+        Schema(begin + static_cast<ptrdiff_t>(first), begin + static_cast<ptrdiff_t>(end)));
+    kernel::SpineJoin join(index_, {selected_.key_columns, layout.get(), has_known_time_, as_of_},
+                           workers_);
+    parts_.push_back({first, std::move(layout), std::move(join), {}});
+    first = end;
+  } while (first < features.size());
+}
+
+bool ViewJoin::may_be_divided() const {
+  // A SELECT may take long, and need not give the same rows twice.
+  if (spec_.source->kind != model::SourceKind::kFiles) return false;
+  // The report tells of the local times of one part.
+  const Schema features = model::feature_schema(*selected_.view);
+  return spec_.source->timezone.empty() ||
+         std::none_of(features.begin(), features.end(), [](const Field& feature) {
+           return feature.type.kind == TypeKind::kTimestamp ||
+                  (feature.type.kind == TypeKind::kList &&
+                   feature.type.element == TypeKind::kTimestamp);
+         });
+}
+
+Result<void> ViewJoin::open(store::OfflineStore& offline, const model::Definitions& definitions) {
+  spec_ = plan::scan_spec_of(*selected_.view, definitions);
+  auto inspection = offline.inspect(*spec_.source);
+  if (!inspection)
+    return std::move(inspection).error().with_context(fmt::format("view '{}'", report_.view));
   report_.files = inspection->files.size();
   for (const store::SourceFile& file : inspection->files) report_.bytes += file.size;
+  const size_t features = selected_.view->features.size();
+  const size_t parts =
+      may_be_divided() ? (features + kFeaturesInPart - 1) / kFeaturesInPart : size_t{1};
+  divide((features + parts - 1) / std::max<size_t>(parts, 1));
+  return {};
+}
+
+Result<void> ViewJoin::run(size_t number, store::OfflineStore& offline, const Progress& progress) {
+  const int64_t begun_us = steady_now_us();
+  Part& part = parts_[number];
+  store::ScanSpec spec = spec_;
+  const auto begin = spec_.features.begin() + static_cast<ptrdiff_t>(part.first);
+  spec.features.assign(begin, begin + static_cast<ptrdiff_t>(part.layout->size()));
   std::atomic<uint64_t> rows = 0;
-  std::mutex reporting;
   auto scanned = offline.scan(spec, [&](const Batch& batch, size_t worker) {
-    join_.add(batch, worker);
+    part.join.add(batch, worker);
     const uint64_t before = rows.fetch_add(batch.rows);
-    if (progress && before / kRowsBetweenReports != (before + batch.rows) / kRowsBetweenReports) {
-      std::lock_guard hold(reporting);
-      progress(report_.view, rows.load());
-    }
+    if (progress && number == 0 &&
+        before / kRowsBetweenReports != (before + batch.rows) / kRowsBetweenReports)
+      progress(report_.view, before + batch.rows);
     return true;
   });
-  if (!scanned) return std::move(scanned).error().with_context(context);
-  join_.finish(offline.workers());
-  const kernel::SpineJoinCounts counts = join_.counts();
+  if (!scanned)
+    return std::move(scanned).error().with_context(fmt::format("view '{}'", report_.view));
+  part.scanned = *scanned;
+  part.join.finish(workers_);
+  part.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
+  return {};
+}
+
+bool ViewJoin::parts_agree() const {
+  const size_t labels = index_.labels();
+  std::atomic<bool> agree = true;
+  parallel_for(1 + labels / kCountedAtOnce, workers_, [&](size_t piece) {
+    for (size_t at = piece * kCountedAtOnce; at < std::min(labels, (piece + 1) * kCountedAtOnce);
+         ++at) {
+      const auto position = static_cast<int64_t>(at);
+      const std::string_view first = parts_.front().join.row_of(position);
+      for (const Part& part : parts_) {
+        const std::string_view row = part.join.row_of(position);
+        if (row.empty() != first.empty() ||
+            (!row.empty() && codec::RowTimes::of_row(row) != codec::RowTimes::of_row(first)))
+          agree = false;
+      }
+    }
+  });
+  return agree;
+}
+
+Result<void> ViewJoin::finish(store::OfflineStore& offline, const Progress& progress) {
+  const auto with_ties = std::count_if(parts_.begin(), parts_.end(),
+                                       [](const Part& part) { return part.join.has_ties(); });
+  // Of one part alone it is the choice.
+  if (with_ties > 1) {
+    divide(selected_.view->features.size());
+    ASOF_TRY(run(0, offline, progress));
+  }
+  if (parts_.size() > 1 && !parts_agree())
+    return error(ErrorCode::kUnavailable,
+                 fmt::format("view '{}': a file of source '{}' changed while it was read",
+                             report_.view, spec_.source->name),
+                 {}, "run it again when nothing writes the source's files");
+  for (const Part& part : parts_) report_.seconds += part.seconds;
+  const kernel::SpineJoinCounts counts = parts_.front().join.counts();
   report_.rows_read = counts.rows;
   report_.rejected = counts.rejected.by_name();
-  zone_notice_ = internal::zone_notice(fmt::format("source {}", spec.source->name), *scanned);
-  report_.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
+  zone_notice_ =
+      internal::zone_notice(fmt::format("source {}", spec_.source->name), parts_.front().scanned);
+  return check_times();
+}
+
+Result<void> ViewJoin::check_times() const {
+  const kernel::SpineJoinCounts counts = parts_.front().join.counts();
   const uint64_t bad_times = counts.rejected.of(kernel::Rejection::kNullEventTime) +
                              counts.rejected.of(kernel::Rejection::kImplausibleEventTime);
   if (counts.rows == 0 || bad_times != counts.rows) return {};
   std::optional<Timestamp> implausible;
   if (counts.implausible_event_us) implausible = Timestamp{*counts.implausible_event_us};
   return error(ErrorCode::kInvalid,
-               store::describe_unusable_times(*spec.source, counts.rows, implausible))
-      .with_context(context);
+               store::describe_unusable_times(*spec_.source, counts.rows, implausible))
+      .with_context(fmt::format("view '{}'", report_.view));
 }
 
 CellStatus ViewJoin::row_status(int64_t position) const {
-  std::string_view won = join_.row_of(position);
-  if (won.empty()) return CellStatus::kNotFound;
+  const codec::RowView won = any_row(position);
+  if (won.bytes().empty()) return CellStatus::kNotFound;
   if (!selected_.view->max_age) return CellStatus::kPresent;
   const Timestamp oldest =
-      subtract_saturating(Timestamp{join_.label_time_us(position)}, *selected_.view->max_age);
-  return codec::RowView(*layout_, won).event_time() < oldest ? CellStatus::kOutsideMaxAge
-                                                             : CellStatus::kPresent;
-}
-
-CellStatus ViewJoin::cell_status(int64_t position, size_t feature) const {
-  CellStatus status = row_status(position);
-  if (status == CellStatus::kPresent && !row(position).is_present(feature))
-    return CellStatus::kNullValue;
-  return status;
+      subtract_saturating(Timestamp{label_time_us(position)}, *selected_.view->max_age);
+  return won.event_time() < oldest ? CellStatus::kOutsideMaxAge : CellStatus::kPresent;
 }
 
 bool ViewJoin::is_from_future(int64_t position, Timestamp label_time) const {
-  if (join_.row_of(position).empty()) return false;
-  const codec::RowView won = row(position);
+  const codec::RowView won = any_row(position);
+  if (won.bytes().empty()) return false;
   return won.event_time() > label_time || (by_known_ && won.known_time_us() > label_time.us);
 }
 
 std::optional<WorkedRow::Used> ViewJoin::used(int64_t position) const {
   if (row_status(position) != CellStatus::kPresent) return std::nullopt;
-  const codec::RowView won = row(position);
+  const codec::RowView won = any_row(position);
   WorkedRow::Used used{report_.view, report_.role, won.event_time(), std::nullopt};
   if (has_known_time_ && won.known_time_us() != kNullTimeUs)
     used.known_time = Timestamp{won.known_time_us()};
   return used;
 }
 
-void ViewJoin::emit_value(const codec::RowView& row, size_t feature, store::CellSink& cells) const {
-  const DataType& type = layout_->features()[feature].type;
-  switch (type.kind) {
-    case TypeKind::kBool: return cells.boolean(row.bool_at(feature));
+// What one label shows: its row, where that counts.
+struct ViewJoin::Shown {
+  CellStatus status;
+  codec::RowView row;
+};
+
+void ViewJoin::emit_values(std::span<const Shown> rows, size_t feature,
+                           store::CellSink& cells) const {
+  const model::Feature& definition = selected_.view->features[feature];
+  const size_t at = feature % features_in_part_;
+  auto is_shown = [&](const Shown& shown) {
+    return shown.status == CellStatus::kPresent && shown.row.is_present(at);
+  };
+  auto emit_each = [&](auto emit_value) {
+    for (const Shown& shown : rows) {
+      if (is_shown(shown)) {
+        emit_value(shown.row);
+      } else if (definition.default_value) {
+        emit_constant(*definition.default_value, definition.type, cells);
+      } else {
+        cells.null();
+      }
+    }
+  };
+  // The same of numbers: one call for all. A default that is null is none.
+  const Value otherwise = definition.default_value.value_or(Value());
+  const bool has_default = !otherwise.is_null();
+  auto emit_run = [&](auto read, auto in_place_of_none) {
+    std::array<decltype(in_place_of_none), kEmittedAtOnce> values;
+    uint64_t nulls = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const bool shown = is_shown(rows[i]);
+      values[i] = shown ? read(rows[i].row) : in_place_of_none;
+      nulls |= uint64_t{!shown} << i;
+    }
+    cells.run(std::span(std::as_const(values)).first(rows.size()), has_default ? 0 : nulls);
+  };
+  using codec::RowView;
+  switch (definition.type.kind) {
+    case TypeKind::kBool:
+      return emit_each([&](const RowView& row) { cells.boolean(row.bool_at(at)); });
     case TypeKind::kInt32:
-    case TypeKind::kDate: return cells.int32(row.int32_at(feature));
+      return emit_run([&](const RowView& row) { return row.int32_at(at); },
+                      has_default ? static_cast<int32_t>(otherwise.as<int64_t>()) : 0);
+    case TypeKind::kDate:
+      return emit_run([&](const RowView& row) { return row.int32_at(at); },
+                      has_default ? otherwise.as<Date>().days : 0);
     case TypeKind::kInt64:
-    case TypeKind::kTimestamp: return cells.int64(row.int64_at(feature));
-    case TypeKind::kFloat32: return cells.float32(row.float32_at(feature));
-    case TypeKind::kFloat64: return cells.float64(row.float64_at(feature));
-    case TypeKind::kDecimal: return cells.decimal(row.decimal_at(feature));
+      return emit_run([&](const RowView& row) { return row.int64_at(at); },
+                      has_default ? otherwise.as<int64_t>() : int64_t{0});
+    case TypeKind::kTimestamp:
+      return emit_run([&](const RowView& row) { return row.int64_at(at); },
+                      has_default ? otherwise.as<Timestamp>().us : int64_t{0});
+    case TypeKind::kFloat32:
+      return emit_run([&](const RowView& row) { return row.float32_at(at); },
+                      has_default ? otherwise.as<float>() : 0.0F);
+    case TypeKind::kFloat64:
+      return emit_run([&](const RowView& row) { return row.float64_at(at); },
+                      has_default ? otherwise.as<double>() : 0.0);
+    case TypeKind::kDecimal:
+      return emit_each([&](const RowView& row) { cells.decimal(row.decimal_at(at)); });
     case TypeKind::kString:
-    case TypeKind::kBytes: return cells.text(row.bytes_at(feature));
+    case TypeKind::kBytes:
+      return emit_each([&](const RowView& row) { cells.text(row.bytes_at(at)); });
     case TypeKind::kList:
-      return cells.list(codec::decode_list(row.bytes_at(feature), type.element_type()));
+      return emit_each([&](const RowView& row) {
+        cells.list(codec::decode_list(row.bytes_at(at), definition.type.element_type()));
+      });
   }
 }
 
-void ViewJoin::emit(std::span<const int64_t> positions, size_t feature,
-                    store::CellSink& cells) const {
-  const model::Feature& definition = selected_.view->features[feature];
-  for (int64_t position : positions) {
-    join_.prefetch(position + kAhead);
-    if (cell_status(position, feature) == CellStatus::kPresent) {
-      emit_value(row(position), feature, cells);
-    } else if (definition.default_value) {
-      emit_constant(*definition.default_value, definition.type, cells);
-    } else {
-      cells.null();
+void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> features,
+                    bool with_status, std::span<store::CellSink* const> cells) const {
+  std::vector<Shown> rows;
+  rows.reserve(kEmittedAtOnce);
+  for (size_t done = 0; done < positions.size(); done += kEmittedAtOnce) {
+    const auto some = positions.subspan(done, std::min(kEmittedAtOnce, positions.size() - done));
+    const Part* part = nullptr;
+    size_t column = 0;
+    for (const size_t feature : features) {
+      if (part != &part_of(feature)) {
+        part = &part_of(feature);
+        rows.clear();
+        for (const int64_t position : some) {
+          part->join.prefetch(position + kAhead);
+          rows.push_back({row_status(position), part->row(position)});
+        }
+      }
+      emit_values(rows, feature, *cells[column++]);
+      if (!with_status) continue;
+      store::CellSink& statuses = *cells[column++];
+      for (const Shown& shown : rows)
+        statuses.text(to_string(cell_status(shown.status, shown.row, feature % features_in_part_)));
     }
   }
 }
 
 void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
                      std::span<const size_t> features) {
-  const size_t parts = (labels + kCountedAtOnce - 1) / kCountedAtOnce;
-  std::vector<Totals> totals(parts, Totals(features.size()));
-  parallel_for(parts, threads, [&](size_t part) {
-    Totals& sum = totals[part];
-    for (size_t at = part * kCountedAtOnce; at < std::min(labels, (part + 1) * kCountedAtOnce);
+  const size_t pieces = (labels + kCountedAtOnce - 1) / kCountedAtOnce;
+  std::vector<Totals> totals(pieces, Totals(features.size()));
+  parallel_for(pieces, threads, [&](size_t piece) {
+    Totals& sum = totals[piece];
+    for (size_t at = piece * kCountedAtOnce; at < std::min(labels, (piece + 1) * kCountedAtOnce);
          ++at) {
       const auto position = static_cast<int64_t>(at);
-      join_.prefetch(position + kAhead);
+      parts_.front().join.prefetch(position + kAhead);
       const CellStatus status = row_status(position);
       if (status == CellStatus::kNotFound) {
         ++sum.not_found;
         continue;
       }
-      const codec::RowView won = row(position);
-      sum.newest_event = std::max(sum.newest_event, std::optional(won.event_time()));
+      const Timestamp event = any_row(position).event_time();
+      sum.newest_event = std::max(sum.newest_event, std::optional(event));
       if (status == CellStatus::kOutsideMaxAge) {
         ++sum.outside;
-        const Duration age{join_.label_time_us(position) - won.event_time().us};
+        const Duration age{label_time_us(position) - event.us};
         sum.youngest_outside = std::min(sum.youngest_outside.value_or(age), age);
         continue;
       }
       ++sum.found;
-      for (size_t i = 0; i < features.size(); ++i) sum.nulls[i] += !won.is_present(features[i]);
+      for (size_t i = 0; i < features.size();) {
+        const Part& part = part_of(features[i]);
+        const codec::RowView won = part.row(position);
+        const bool is_complete = won.is_complete();
+        for (; i < features.size() && &part_of(features[i]) == &part; ++i)
+          if (!is_complete) sum.nulls[i] += !won.is_present(features[i] % features_in_part_);
+      }
     }
   });
   Totals all(features.size());
-  for (const Totals& part : totals) all.add(part);
+  for (const Totals& piece : totals) all.add(piece);
   found_ = all.found;
   outside_max_age_ = all.outside;
   youngest_outside_ = all.youngest_outside;

@@ -22,21 +22,29 @@ std::string_view to_string(CellStatus status);
 // Rule 1: local times that a zone's clocks showed twice or never; nothing where there are none.
 std::optional<std::string> zone_notice(const std::string& what, const store::ScanCounts& counts);
 
+// A view of many features is joined in parts, each of which reads the keys, the times and some of the features: several threads
+// then read a file that would else be one thread's, and none holds more than a part of a wide row group. Each part finds the same
+// rows, as all agree in their times; where values alone decide between two rows the parts might not, and the view is joined anew
+// as a whole.
 // Threads: everything const may be called concurrently.
 class ViewJoin {
  public:
   ViewJoin(const plan::SelectedView& selected, const kernel::LabelIndex& index,
            std::optional<model::AsOf> as_of, const model::Source& source, size_t workers);
 
-  // Streams the view's source through the join. Errors: the store's, with the view's name.
-  Result<void> run(store::OfflineStore& offline, const model::Definitions& definitions,
-                   const Progress& progress);
+  // Looks at the source. Errors here and below: the store's, with the view's name.
+  Result<void> open(store::OfflineStore& offline, const model::Definitions& definitions);
+  size_t parts() const { return parts_.size(); }
+  // Streams the source through one part of the join. Threads: one call a part, concurrently.
+  Result<void> run(size_t part, store::OfflineStore& offline, const Progress& progress);
+  // After all parts.
+  Result<void> finish(store::OfflineStore& offline, const Progress& progress);
 
   // Whether the label at this position has a row, before any value is looked at: kPresent, kNotFound or kOutsideMaxAge.
   CellStatus row_status(int64_t position) const;
-  CellStatus cell_status(int64_t position, size_t feature) const;
-  // Emits the feature's cells with its default applied.
-  void emit(std::span<const int64_t> positions, size_t feature, store::CellSink& cells) const;
+  // Emits the cells of these features with their defaults applied, each feature's status behind it where that is wanted.
+  void emit(std::span<const int64_t> positions, std::span<const size_t> features, bool with_status,
+            std::span<store::CellSink* const> cells) const;
 
   // Adds up statuses over all labels: one report a feature of `reports`, by the view's feature number.
   void count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
@@ -47,7 +55,9 @@ class ViewJoin {
 
   // The row that counted for the label, told by its times; nothing where none did.
   std::optional<WorkedRow::Used> used(int64_t position) const;
-  int64_t label_time_us(int64_t position) const { return join_.label_time_us(position); }
+  int64_t label_time_us(int64_t position) const {
+    return parts_.front().join.label_time_us(position);
+  }
 
   const plan::SelectedView& selected() const { return selected_; }
   const ViewReport& report() const { return report_; }
@@ -58,14 +68,36 @@ class ViewJoin {
 
  private:
   struct Totals;
-  codec::RowView row(int64_t position) const { return {*layout_, join_.row_of(position)}; }
-  void emit_value(const codec::RowView& row, size_t feature, store::CellSink& cells) const;
+  struct Shown;
+  // Some features that follow one another.
+  struct Part {
+    size_t first;
+    std::unique_ptr<const codec::RowLayout> layout;
+    kernel::SpineJoin join;
+    store::ScanCounts scanned;
+    double seconds = 0;
+
+    codec::RowView row(int64_t position) const { return {*layout, join.row_of(position)}; }
+  };
+
+  void divide(size_t features_in_part);
+  bool may_be_divided() const;
+  // Whether all parts found rows of the same times.
+  bool parts_agree() const;
+  const Part& part_of(size_t feature) const { return parts_[feature / features_in_part_]; }
+  codec::RowView any_row(int64_t position) const { return parts_.front().row(position); }
+  Result<void> check_times() const;
+  void emit_values(std::span<const Shown> rows, size_t feature, store::CellSink& cells) const;
 
   const plan::SelectedView& selected_;
+  const kernel::LabelIndex& index_;
+  size_t workers_;
+  model::AsOf as_of_;
   bool has_known_time_ = false;  // the source declares one
   bool by_known_ = false;        // and it decides
-  std::unique_ptr<const codec::RowLayout> layout_;
-  kernel::SpineJoin join_;
+  store::ScanSpec spec_;         // of the whole
+  size_t features_in_part_ = 0;
+  std::vector<Part> parts_;  // at least one
   ViewReport report_;
   std::optional<std::string> zone_notice_;
   uint64_t found_ = 0, outside_max_age_ = 0;

@@ -22,11 +22,12 @@ using ::testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 
 // A result column that shows the position as a value.
-store::ResultColumn positions_as(const std::string& name, DataType type,
-                                 std::function<void(int64_t, store::CellSink&)> cell) {
-  return {name, type, [cell](std::span<const int64_t> positions, store::CellSink& cells) {
+store::ResultColumns positions_as(const std::string& name, DataType type,
+                                  std::function<void(int64_t, store::CellSink&)> cell) {
+  return {{{name, type}},
+          [cell](std::span<const int64_t> positions, std::span<store::CellSink* const> cells) {
             for (int64_t position : positions)
-              position % 3 == 2 ? cells.null() : cell(position, cells);
+              position % 3 == 2 ? cells[0]->null() : cell(position, *cells[0]);
           }};
 }
 
@@ -199,7 +200,7 @@ TEST_F(DuckdbLabels, RefuseNamesThatDifferInCaseAlone) {
 
 TEST_F(DuckdbLabels, WriteBytesInTextAsBase64) {
   auto held = labels({.text = "SELECT '\\x00\\xFF'::BLOB AS k, TIMESTAMP '2026-05-01' AS t"});
-  std::vector<store::ResultColumn> results = {
+  std::vector<store::ResultColumns> results = {
       positions_as("y", DataType::scalar(TypeKind::kBytes),
                    [](int64_t, store::CellSink& c) { c.text(std::string_view("\0\1", 2)); }),
       positions_as("l", DataType::list_of(DataType::scalar(TypeKind::kBytes)),
@@ -294,7 +295,7 @@ TEST_F(DuckdbLabels, WriteEveryTypeInTheOrderGiven) {
       "event_timestamp, {'a': i} AS any_type FROM range(300000) r(i)) TO '" +
       path("l.parquet") + "' (FORMAT parquet)");
   auto held = labels({.text = "l.parquet"});
-  std::vector<store::ResultColumn> results = {
+  std::vector<store::ResultColumns> results = {
       positions_as("i", kInt64, [](int64_t p, store::CellSink& c) { c.int64(p); }),
       positions_as("b", DataType::scalar(TypeKind::kBool),
                    [](int64_t p, store::CellSink& c) { c.boolean(p % 2 == 0); }),
@@ -364,8 +365,8 @@ TEST_F(DuckdbLabels, LeaveNothingBehindWhereTheyCannotWrite) {
   fs::create_directories(path("dir.parquet"));
   EXPECT_THAT(held->write({"dir.parquet", {}}, {}).error().text(), HasSubstr("it is a directory"));
   text_file("old.parquet", "old");
-  std::vector<store::ResultColumn> broken = {
-      {"x", kInt64, [](std::span<const int64_t>, store::CellSink&) {
+  std::vector<store::ResultColumns> broken = {
+      {{{"x", kInt64}}, [](std::span<const int64_t>, std::span<store::CellSink* const>) {
          throw std::runtime_error("no cells today");
        }}};
   auto written = held->write({"old.parquet", {}}, broken);
@@ -395,7 +396,7 @@ TEST_F(DuckdbLabels, SayThatTheDiskIsFull) {
 TEST_F(DuckdbLabels, ShowTheFirstRowsAsText) {
   auto held =
       labels({.text = "SELECT i AS k, TIMESTAMP '2026-05-05 12:00:00' AS t FROM range(5) r(i)"});
-  std::vector<store::ResultColumn> results = {
+  std::vector<store::ResultColumns> results = {
       positions_as("n", kInt64, [](int64_t p, store::CellSink& c) { c.int64(p * 10); })};
   auto shown = held->preview(results, 3);
   ASSERT_TRUE(shown) << shown.error().text();

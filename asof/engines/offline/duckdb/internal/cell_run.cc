@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstring>
 #include <exception>
 
@@ -38,11 +39,7 @@ class VectorSink final : public store::CellSink {
       : vector_(vector), type_(type), data_(duckdb_vector_get_data(vector)) {}
 
   void null() override {
-    if (validity_ == nullptr) {
-      duckdb_vector_ensure_validity_writable(vector_);
-      validity_ = duckdb_vector_get_validity(vector_);
-    }
-    validity_[row_ / 64] &= ~(uint64_t{1} << (row_ % 64));
+    set_null(row_);
     if (type_.kind == TypeKind::kList) put(ListSlot{duckdb_list_vector_get_size(vector_), 0});
     ++row_;
   }
@@ -72,6 +69,11 @@ class VectorSink final : public store::CellSink {
     add(ListSlot{start, value.size()});
   }
 
+  void run(std::span<const int32_t> values, uint64_t nulls) override { add_run(values, nulls); }
+  void run(std::span<const int64_t> values, uint64_t nulls) override { add_run(values, nulls); }
+  void run(std::span<const float> values, uint64_t nulls) override { add_run(values, nulls); }
+  void run(std::span<const double> values, uint64_t nulls) override { add_run(values, nulls); }
+
   void add_value(const Value& value) {
     if (value.is_null()) return null();
     switch (type_.kind) {
@@ -92,6 +94,20 @@ class VectorSink final : public store::CellSink {
   size_t rows() const { return row_; }
 
  private:
+  void set_null(size_t row) {
+    if (validity_ == nullptr) {
+      duckdb_vector_ensure_validity_writable(vector_);
+      validity_ = duckdb_vector_get_validity(vector_);
+    }
+    validity_[row / 64] &= ~(uint64_t{1} << (row % 64));
+  }
+  template <typename T>
+  void add_run(std::span<const T> values, uint64_t nulls) {
+    std::memcpy(static_cast<T*>(data_) + row_, values.data(), values.size_bytes());
+    for (; nulls != 0; nulls &= nulls - 1)
+      set_null(row_ + static_cast<size_t>(std::countr_zero(nulls)));
+    row_ += values.size();
+  }
   template <typename T>
   void put(const T& value) {
     std::memcpy(static_cast<char*>(data_) + row_ * sizeof(T), &value, sizeof(T));
@@ -109,6 +125,12 @@ class VectorSink final : public store::CellSink {
   size_t row_ = 0;
 };
 
+std::vector<DataType> types_of(const store::ResultColumns& results) {
+  std::vector<DataType> types;
+  for (const store::ResultColumn& column : results.columns) types.push_back(column.type);
+  return types;
+}
+
 template <typename T>
 T first_cell(duckdb_data_chunk chunk, idx_t column) {
   return *static_cast<const T*>(
@@ -117,7 +139,7 @@ T first_cell(duckdb_data_chunk chunk, idx_t column) {
 
 struct Extra {
   Callbacks<const CellRun>* runs;
-  DataType type;
+  std::vector<DataType> types;
 };
 
 void cell_function(duckdb_function_info info, duckdb_data_chunk chunk, duckdb_vector output) {
@@ -126,17 +148,22 @@ void cell_function(duckdb_function_info info, duckdb_data_chunk chunk, duckdb_ve
   auto* extra = static_cast<Extra*>(duckdb_scalar_function_get_extra_info(info));
   const CellRun* run = extra->runs->find(first_cell<int64_t>(chunk, 0));
   auto index = static_cast<size_t>(first_cell<int64_t>(chunk, 1));
-  if (run == nullptr || index >= run->columns.size() ||
-      !(run->columns[index].type == extra->type)) {
+  if (run == nullptr || index >= run->results.size() ||
+      types_of(run->results[index]) != extra->types) {
     duckdb_scalar_function_set_error(info, "this function is not for use in queries");
     return;
   }
   auto* positions =
       static_cast<const int64_t*>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 2)));
   try {
-    VectorSink sink(output, extra->type);
-    run->columns[index].fill({positions, rows}, sink);
-    ASOF_CHECK(sink.rows() == rows);
+    std::vector<VectorSink> sinks;
+    sinks.reserve(extra->types.size());
+    for (size_t i = 0; i < extra->types.size(); ++i)
+      sinks.emplace_back(duckdb_struct_vector_get_child(output, i), extra->types[i]);
+    std::vector<store::CellSink*> cells;
+    for (VectorSink& sink : sinks) cells.push_back(&sink);
+    run->results[index].fill({positions, rows}, cells);
+    for (const VectorSink& sink : sinks) ASOF_CHECK(sink.rows() == rows);
   } catch (const std::bad_alloc&) {
     duckdb_scalar_function_set_error(info, "out of memory");
   } catch (const std::exception& failure) {
@@ -144,22 +171,42 @@ void cell_function(duckdb_function_info info, duckdb_data_chunk chunk, duckdb_ve
   }
 }
 
+duckdb_logical_type struct_of(const std::vector<DataType>& types) {
+  std::vector<duckdb_logical_type> members;
+  std::vector<std::string> names;
+  std::vector<const char*> name_pointers;
+  for (const DataType& type : types) {
+    names.push_back(CellFunctions::field_name(names.size()));
+    members.push_back(logical_type(type));
+  }
+  for (const std::string& name : names) name_pointers.push_back(name.c_str());
+  duckdb_logical_type out =
+      duckdb_create_struct_type(members.data(), name_pointers.data(), members.size());
+  for (duckdb_logical_type& member : members) duckdb_destroy_logical_type(&member);
+  return out;
+}
+
 }  // namespace
 
-Result<std::string> CellFunctions::function_for(Connection& connection, const DataType& type) {
+std::string CellFunctions::field_name(size_t index) { return fmt::format("f{}", index); }
+
+Result<std::string> CellFunctions::function_for(Connection& connection,
+                                                const std::vector<DataType>& types) {
+  std::string key;
+  for (const DataType& type : types) key += to_string(type) + ",";
   std::lock_guard hold(lock_);
-  std::string& name = names_[to_string(type)];
+  std::string& name = names_[key];
   if (!name.empty()) return name;
-  std::string wanted = fmt::format("asof_cell_{}", names_.size());
+  std::string wanted = fmt::format("asof_cells_{}", names_.size());
   duckdb_scalar_function scalar = duckdb_create_scalar_function();
   duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
-  duckdb_logical_type out = logical_type(type);
+  duckdb_logical_type out = struct_of(types);
   duckdb_scalar_function_set_name(scalar, wanted.c_str());
   for (int i = 0; i < 3; ++i) duckdb_scalar_function_add_parameter(scalar, bigint);
   duckdb_scalar_function_set_return_type(scalar, out);
   duckdb_scalar_function_set_volatile(scalar);
   duckdb_scalar_function_set_special_handling(scalar);
-  duckdb_scalar_function_set_extra_info(scalar, new Extra{&runs_, type},
+  duckdb_scalar_function_set_extra_info(scalar, new Extra{&runs_, types},
                                         [](void* extra) { delete static_cast<Extra*>(extra); });
   duckdb_scalar_function_set_function(scalar, cell_function);
   duckdb_state state = duckdb_register_scalar_function(connection.handle(), scalar);
@@ -167,17 +214,18 @@ Result<std::string> CellFunctions::function_for(Connection& connection, const Da
   duckdb_destroy_logical_type(&bigint);
   duckdb_destroy_logical_type(&out);
   if (state != DuckDBSuccess) {
-    names_.erase(to_string(type));
+    names_.erase(key);
     return error(ErrorCode::kInternal,
-                 fmt::format("DuckDB does not take a function of type {}", to_string(type)));
+                 fmt::format("DuckDB does not take a function of types {}", key));
   }
   name = wanted;
   return wanted;
 }
 
 Result<std::string> CellFunctions::call(Connection& connection, int64_t token, size_t index,
-                                        const DataType& type, const std::string& row) {
-  ASOF_TRY_ASSIGN(std::string name, function_for(connection, type));
+                                        const store::ResultColumns& results,
+                                        const std::string& row) {
+  ASOF_TRY_ASSIGN(std::string name, function_for(connection, types_of(results)));
   return fmt::format("{}({}, {}, {})", name, token, index, row);
 }
 

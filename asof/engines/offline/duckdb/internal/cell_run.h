@@ -17,24 +17,26 @@
 namespace asof::engines::offline::duckdb {
 
 struct CellRun {
-  std::span<const store::ResultColumn> columns;
+  std::span<const store::ResultColumns> results;
 };
 
-// One SQL function for each type of result, registered when it is first needed.
-// Threads: any.
+// One SQL function for each list of types that results have together, registered when it is first needed: it yields a struct of
+// their cells. Threads: any.
 class CellFunctions {
  public:
   Callbacks<const CellRun>& runs() { return runs_; }
-  // The call that yields result column `index` for the position `row` (SQL).
+  // The call that yields `results`, which are number `index` of the run, for the position `row` (SQL).
   Result<std::string> call(Connection& connection, int64_t token, size_t index,
-                           const DataType& type, const std::string& row);
+                           const store::ResultColumns& results, const std::string& row);
+  // What the struct calls its column `index`.
+  static std::string field_name(size_t index);
 
  private:
-  Result<std::string> function_for(Connection& connection, const DataType& type);
+  Result<std::string> function_for(Connection& connection, const std::vector<DataType>& types);
 
   Callbacks<const CellRun> runs_;
   std::mutex lock_;
-  std::map<std::string, std::string> names_;  // by type
+  std::map<std::string, std::string> names_;  // by types
 };
 
 }  // namespace asof::engines::offline::duckdb

@@ -23,6 +23,14 @@ namespace asof::engines::offline::duckdb {
 
 namespace {
 
+// Labels are scanned, and joined with their results, by tasks of this many rows: few enough that some thousands of wide labels
+// keep several cores busy. A multiple of DuckDB's vectors.
+constexpr size_t kRowsInOneTask = 8192;
+// Rows of a Parquet row group: so many that their cells are about this many.
+constexpr size_t kCellsInRowGroup = size_t{1} << 23;
+constexpr size_t kLeastRowGroup = 2048;
+constexpr size_t kLargestRowGroup = 122'880;
+
 // The caller's columns get names of our own: theirs may be anything, `rowid` among it.
 std::string column_name(size_t index) { return fmt::format("c{}", index); }
 
@@ -115,7 +123,8 @@ Result<void> sync_file(const std::string& path) {
   return {};
 }
 
-Result<std::string> copy_options(const store::TrainingOutput& output) {
+// `columns`: of the output.
+Result<std::string> copy_options(const store::TrainingOutput& output, size_t columns) {
   if (output.path.ends_with(".csv")) return std::string("FORMAT csv, HEADER true");
   if (!output.path.ends_with(".parquet"))
     return error(ErrorCode::kInvalid, fmt::format("'{}' is neither .parquet nor .csv", output.path),
@@ -124,7 +133,10 @@ Result<std::string> copy_options(const store::TrainingOutput& output) {
   for (const auto& [key, value] : output.metadata)
     metadata +=
         fmt::format("{}{}: {}", metadata.empty() ? "" : ", ", quote_text(key), quote_text(value));
-  return "FORMAT parquet, COMPRESSION snappy" +
+  // Row groups are encoded in parallel, each by one thread: wide rows, which take long, make small ones.
+  const size_t rows =
+      std::clamp(kCellsInRowGroup / std::max<size_t>(columns, 1), kLeastRowGroup, kLargestRowGroup);
+  return fmt::format("FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {}", rows) +
          (metadata.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", metadata));
 }
 
@@ -136,6 +148,18 @@ uint64_t to_count(const TextRows& rows) {
 }
 
 }  // namespace
+
+DuckdbLabels::DuckdbLabels(std::shared_ptr<Instance> instance, Connection connection)
+    : instance_(std::move(instance)), connection_(std::move(connection)) {
+  static std::atomic<uint64_t> next = 0;
+  database_ = fmt::format("asof_labels_{}", ++next);
+  table_ = database_ + ".labels";
+}
+
+DuckdbLabels::~DuckdbLabels() {
+  // Fails where it was never attached, or DuckDB has given up: then there is nothing to give back.
+  static_cast<void>(connection_.execute("DETACH DATABASE IF EXISTS " + database_));
+}
 
 Result<std::unique_ptr<store::Labels>> DuckdbLabels::open(std::shared_ptr<Instance> instance,
                                                           const store::LabelSource& source) {
@@ -165,8 +189,10 @@ Result<void> DuckdbLabels::load(const store::LabelSource& source) {
   }
   ASOF_TRY(check_names(columns_));
   ASOF_TRY(connection_.execute(
-      fmt::format("CREATE TEMP TABLE labels AS SELECT {} FROM {}", list, relation.from)));
-  ASOF_TRY_ASSIGN(TextRows count, connection_.query("SELECT count(*)::VARCHAR FROM labels"));
+      fmt::format("ATTACH ':memory:' AS {} (ROW_GROUP_SIZE {})", database_, kRowsInOneTask)));
+  ASOF_TRY(connection_.execute(
+      fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", table_, list, relation.from)));
+  ASOF_TRY_ASSIGN(TextRows count, connection_.query("SELECT count(*)::VARCHAR FROM " + table_));
   rows_ = to_count(count);
   ASOF_TRY(type_text_times());
   ASOF_TRY(choose_time_column(source.time_column));
@@ -208,8 +234,8 @@ Result<void> DuckdbLabels::type_text_times() {
     info = column_info(info.name, all[i].native_type());
     const std::string column = column_name(texts[i]);
     ASOF_TRY(connection_.execute(fmt::format(
-        "ALTER TABLE labels ALTER {0} TYPE {1} USING CAST({2}(asof_spelled_time({0})) AS {1})",
-        column, info.native_type, info.has_zone ? "make_timestamptz" : "make_timestamp")));
+        "ALTER TABLE {3} ALTER {0} TYPE {1} USING CAST({2}(asof_spelled_time({0})) AS {1})", column,
+        info.native_type, info.has_zone ? "make_timestamptz" : "make_timestamp", table_)));
   }
   return {};
 }
@@ -274,7 +300,7 @@ Result<store::ScanCounts> DuckdbLabels::run(SelectList list, const store::BatchS
   Callbacks<ScanRun>::Lease lease(instance_->scans().runs, run);
   std::string sql = fmt::format("SELECT bool_or(asof_sink({}::BIGINT", lease.token());
   for (const std::string& column : list.columns) sql += ", " + column;
-  auto done = connection_.execute(sql + ")) FROM labels");
+  auto done = connection_.execute(sql + ")) FROM " + table_);
   if (auto failure = run.failure()) return in_labels(*std::move(failure));
   if (!done && !run.stopped()) return in_labels(std::move(done).error());
   return run.counts();
@@ -341,10 +367,10 @@ Result<std::string> DuckdbLabels::checksum() {
   return all.finish();
 }
 
-Result<std::string> DuckdbLabels::output_list(int64_t token,
-                                              std::span<const store::ResultColumn> results,
-                                              Cells cells) {
-  std::string list;
+Result<std::string> DuckdbLabels::output_sql(int64_t token,
+                                             std::span<const store::ResultColumns> results,
+                                             Cells cells, const std::string& condition) {
+  std::string list, calls;
   auto add = [&](const std::string& sql, std::string_view native_type, const std::string& name) {
     std::string cell = sql;
     if (cells != Cells::kTyped && native_type == "BLOB") cell = fmt::format("base64({})", sql);
@@ -356,16 +382,21 @@ Result<std::string> DuckdbLabels::output_list(int64_t token,
   for (size_t i = 0; i < columns_.size(); ++i)
     add(column_name(i), columns_[i].native_type, columns_[i].name);
   for (size_t i = 0; i < results.size(); ++i) {
+    const std::string together = fmt::format("results{}", i);
     ASOF_TRY_ASSIGN(std::string call,
-                    instance_->cells().call(connection_, token, i, results[i].type, "rowid"));
-    add(call, sql_type(results[i].type), results[i].name);
+                    instance_->cells().call(connection_, token, i, results[i], "rowid"));
+    calls += fmt::format(", {} AS {}", call, together);
+    for (size_t j = 0; j < results[i].columns.size(); ++j)
+      add(fmt::format("{}.{}", together, CellFunctions::field_name(j)),
+          sql_type(results[i].columns[j].type), results[i].columns[j].name);
   }
-  return list;
+  return fmt::format("SELECT {} FROM (SELECT *, rowid AS position{} FROM {} WHERE {})", list, calls,
+                     table_, condition);
 }
 
 Result<void> DuckdbLabels::check_output(const store::TrainingOutput& output) {
   namespace fs = std::filesystem;
-  ASOF_TRY(copy_options(output));
+  ASOF_TRY(copy_options(output, 1));
   const std::string& directory = instance_->options().directory;
   fs::path path = absolute_path(output.path, directory);
   std::error_code failure;
@@ -398,11 +429,13 @@ Result<void> DuckdbLabels::check_output(const store::TrainingOutput& output) {
 }
 
 Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
-                                 std::span<const store::ResultColumn> results) {
+                                 std::span<const store::ResultColumns> results) {
   namespace fs = std::filesystem;
   static std::atomic<uint64_t> next = 0;
   ASOF_TRY(check_output(output));
-  ASOF_TRY_ASSIGN(std::string options, copy_options(output));
+  size_t columns = columns_.size();
+  for (const store::ResultColumns& group : results) columns += group.columns.size();
+  ASOF_TRY_ASSIGN(std::string options, copy_options(output, columns));
   std::string path = absolute_path(output.path, instance_->options().directory);
   std::error_code failure;
   fs::path folder = fs::path(path).parent_path();
@@ -413,11 +446,11 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
     std::lock_guard hold(lock_);
     CellRun run{results};
     Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-    ASOF_TRY_ASSIGN(
-        std::string list,
-        output_list(lease.token(), results, path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped));
-    ASOF_TRY(connection_.execute(fmt::format("COPY (SELECT {} FROM labels) TO {} ({})", list,
-                                             quote_text(temporary), options)));
+    ASOF_TRY_ASSIGN(std::string select,
+                    output_sql(lease.token(), results,
+                               path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped, "true"));
+    ASOF_TRY(connection_.execute(
+        fmt::format("COPY ({}) TO {} ({})", select, quote_text(temporary), options)));
     ASOF_TRY(sync_file(temporary));
     if (std::rename(temporary.c_str(), path.c_str()) != 0)
       return unwritable(output.path, std::strerror(errno));
@@ -431,17 +464,17 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
 }
 
 Result<std::vector<std::vector<std::optional<std::string>>>> DuckdbLabels::preview(
-    std::span<const store::ResultColumn> results, size_t limit) {
+    std::span<const store::ResultColumns> results, size_t limit) {
   std::lock_guard hold(lock_);
   CellRun run{results};
   Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-  ASOF_TRY_ASSIGN(std::string list, output_list(lease.token(), results, Cells::kPreview));
-  ASOF_TRY_ASSIGN(TextRows rows,
-                  connection_.query(fmt::format(
-                      "SELECT {} FROM labels WHERE rowid < {} ORDER BY rowid", list, limit)));
+  ASOF_TRY_ASSIGN(std::string select, output_sql(lease.token(), results, Cells::kPreview,
+                                                 fmt::format("rowid < {}", limit)));
+  ASOF_TRY_ASSIGN(TextRows rows, connection_.query(select + " ORDER BY position"));
   std::vector<std::optional<std::string>> header;
   for (const store::ColumnInfo& info : columns_) header.emplace_back(info.name);
-  for (const store::ResultColumn& result : results) header.emplace_back(result.name);
+  for (const store::ResultColumns& group : results)
+    for (const store::ResultColumn& result : group.columns) header.emplace_back(result.name);
   rows.insert(rows.begin(), std::move(header));
   return rows;
 }

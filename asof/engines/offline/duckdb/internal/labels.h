@@ -17,7 +17,7 @@ class DuckdbLabels final : public store::Labels {
  public:
   static Result<std::unique_ptr<store::Labels>> open(std::shared_ptr<Instance> instance,
                                                      const store::LabelSource& source);
-
+  ~DuckdbLabels() override;
   const std::vector<store::ColumnInfo>& columns() const override { return columns_; }
   const std::string& time_column() const override { return columns_[time_index_].name; }
   uint64_t rows() const override { return rows_; }
@@ -26,13 +26,12 @@ class DuckdbLabels final : public store::Labels {
                                  const store::BatchSink& sink) override;
   Result<void> check_output(const store::TrainingOutput& output) override;
   Result<void> write(const store::TrainingOutput& output,
-                     std::span<const store::ResultColumn> results) override;
+                     std::span<const store::ResultColumns> results) override;
   Result<std::vector<std::vector<std::optional<std::string>>>> preview(
-      std::span<const store::ResultColumn> results, size_t limit) override;
+      std::span<const store::ResultColumns> results, size_t limit) override;
 
  private:
-  DuckdbLabels(std::shared_ptr<Instance> instance, Connection connection)
-      : instance_(std::move(instance)), connection_(std::move(connection)) {}
+  DuckdbLabels(std::shared_ptr<Instance> instance, Connection connection);
 
   Result<void> load(const store::LabelSource& source);
   // Gives text columns that hold nothing but times of one kind the type of these.
@@ -41,13 +40,14 @@ class DuckdbLabels final : public store::Labels {
   Result<void> check_times();
   Result<store::ScanCounts> run(SelectList list, const store::BatchSink& sink);
   enum class Cells { kTyped, kCsv, kPreview };
-  // The caller's columns and the results as a SELECT list.
-  Result<std::string> output_list(int64_t token, std::span<const store::ResultColumn> results,
-                                  Cells cells);
+  // The caller's columns and the results as a SELECT, of the rows for which `condition` holds.
+  Result<std::string> output_sql(int64_t token, std::span<const store::ResultColumns> results,
+                                 Cells cells, const std::string& condition);
 
   std::shared_ptr<Instance> instance_;
   std::mutex lock_;
   Connection connection_;
+  std::string database_, table_;  // SQL: where the labels are held
   std::vector<store::ColumnInfo> columns_;
   size_t time_index_ = 0;
   TimeColumn time_;
