@@ -161,9 +161,13 @@ const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {
 uint32_t LabelTable::slot_at(const LabelGroup& group, int64_t from_us) const {
   if (from_us > group.last_time_us) return kNoSlot;
   if (from_us <= group.first_time_us) return group.begin;
-  auto first = times_.begin() + group.begin;
-  return static_cast<uint32_t>(std::lower_bound(first, first + group.count, from_us) -
-                               times_.begin());
+  // Halved without a branch: which half it is cannot be foretold.
+  const int64_t* at = times_.data() + group.begin;
+  for (uint32_t rest = group.count; rest > 1; rest -= rest / 2) {
+    const uint32_t half = rest / 2;
+    at += half * static_cast<uint32_t>(at[half - 1] < from_us);
+  }
+  return static_cast<uint32_t>(at - times_.data()) + (*at < from_us ? 1 : 0);
 }
 
 }  // namespace asof::kernel

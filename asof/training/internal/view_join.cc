@@ -232,6 +232,7 @@ CellStatus ViewJoin::row_status(int64_t position) const {
 }
 
 bool ViewJoin::is_from_future(int64_t position, Timestamp label_time) const {
+  parts_.front().join.prefetch(position + kAhead);
   const codec::RowView won = any_row(position);
   if (won.bytes().empty()) return false;
   return won.event_time() > label_time || (by_known_ && won.known_time_us() > label_time.us);
