@@ -13,6 +13,7 @@ struct TrainOptions {
   std::string labels, service, time_column, timezone, output, as_of, at, features;
   bool status = false, explain = false, all_entities = false;
   size_t preview_rows = 10;
+  uint64_t labels_at_once = 0;
 };
 
 Result<training::TrainingSpec> spec_of(const TrainOptions& options, Timestamp now) {
@@ -26,6 +27,7 @@ Result<training::TrainingSpec> spec_of(const TrainOptions& options, Timestamp no
   spec.all_entities = options.all_entities;
   spec.output = options.output;
   spec.preview_rows = options.preview_rows;
+  spec.labels_at_once = options.labels_at_once;
   if (!options.as_of.empty())
     spec.as_of = options.as_of == "event" ? model::AsOf::kEvent : model::AsOf::kKnown;
   if (!options.at.empty()) {
@@ -289,6 +291,8 @@ void add_train_command(Commands& commands) {
   command->add_option("--at", options->at, "The time for --all-entities: now, a time, -24h")
       ->type_name("T");
   add_number(*command, "--preview", options->preview_rows, "Rows to show (default 10)");
+  add_number(*command, "--labels-at-once", options->labels_at_once,
+             "Join so many labels a scan (default: what memory holds)");
   command->alias("get-historical-features");
 }
 

@@ -162,6 +162,8 @@ class Labels {
   // Batches of: position (int64), label time (timestamp, rule 1), then `columns`. Errors: kInvalid
   // where a column cannot be read as its type without loss, naming both.
   virtual Result<ScanCounts> scan(std::span<const ScanColumn> columns, const BatchSink& sink) = 0;
+  // Some of these labels as labels of their own, whose positions count from 0. Lives no longer than these.
+  virtual std::unique_ptr<Labels> slice(uint64_t first, uint64_t rows) = 0;
   // Whether write() would take this output: of a known kind, in a folder that is there, and none of
   // the files that the labels or `sources` are read from.
   virtual Result<void> check_output(const TrainingOutput& output) = 0;
@@ -170,6 +172,10 @@ class Labels {
   // check_output() first.
   virtual Result<void> write(const TrainingOutput& output,
                              std::span<const ResultColumns> results) = 0;
+  // The same in several steps, for slices: keep() lays a slice's rows and results aside, on disk where memory runs short, and
+  // write_kept() of any of them writes all that was kept, in the order of the calls.
+  virtual Result<void> keep(std::span<const ResultColumns> results) = 0;
+  virtual Result<void> write_kept(const TrainingOutput& output) = 0;
   // The first `limit` rows as text cells (nullopt for null), header first.
   virtual Result<std::vector<std::vector<std::optional<std::string>>>> preview(
       std::span<const ResultColumns> results, size_t limit) = 0;

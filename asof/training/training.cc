@@ -11,6 +11,7 @@
 
 #include "asof/base/clock.h"
 #include "asof/base/executor.h"
+#include "asof/base/memory.h"
 #include "asof/base/text.h"
 #include "asof/training/internal/label_frame.h"
 #include "asof/training/internal/manifest.h"
@@ -84,26 +85,6 @@ Result<void> check_names(const LabelFrame& frame, bool with_status) {
   return {};
 }
 
-// The proof that nothing leaked: the labels' times are read once more, and held against the rows that the joins show.
-Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>& joins,
-                               TrainingReport& report) {
-  std::vector<std::atomic<uint64_t>> counts(joins.size());
-  ASOF_TRY(labels.scan({}, [&](const Batch& batch, size_t) {
-    const Column &positions = batch.columns[0], &times = batch.columns[1];
-    for (size_t view = 0; view < joins.size(); ++view) {
-      uint64_t from_future = 0;
-      for (size_t row = 0; row < batch.rows; ++row)
-        if (times.is_valid(row))
-          from_future += joins[view].is_from_future(positions.at<int64_t>(row),
-                                                    Timestamp{times.at<int64_t>(row)});
-      counts[view] += from_future;
-    }
-    return true;
-  }));
-  for (size_t view = 0; view < joins.size(); ++view) report.views[view].from_future = counts[view];
-  return {};
-}
-
 // Does `work` for each of many, on several threads. Returns the first of their errors.
 Result<void> for_each(size_t count, size_t threads,
                       const std::function<Result<void>(size_t)>& work) {
@@ -123,65 +104,12 @@ Result<void> for_each(size_t count, size_t threads,
   return {};
 }
 
-Result<std::deque<ViewJoin>> join_views(store::OfflineStore& offline,
-                                        const plan::Snapshot& snapshot, const LabelFrame& frame,
-                                        const TrainingSpec& spec, internal::LabelIndexes& indexes,
-                                        const Progress& progress) {
-  std::deque<ViewJoin> joins;
-  for (const plan::SelectedView& view : frame.selection.views) {
-    const model::Source* source = snapshot.definitions.find_source(view.view->source);
-    ASOF_CHECK(source != nullptr);
-    ASOF_TRY_ASSIGN(const kernel::LabelIndex* index,
-                    indexes.get(view, *frame.labels, offline.workers()));
-    joins.emplace_back(view, *index, spec.as_of, *source, offline.workers());
-  }
-  ASOF_TRY(for_each(joins.size(), offline.workers(),
-                    [&](size_t view) { return joins[view].open(offline, snapshot.definitions); }));
-  // A small file is one row group, which one thread reads: several views, or parts of one, keep the others busy.
-  std::vector<std::pair<ViewJoin*, size_t>> parts;
-  for (ViewJoin& join : joins)
-    for (size_t part = 0; part < join.parts(); ++part) parts.emplace_back(&join, part);
-  std::mutex telling;
-  const Progress tell = [&](const std::string& step, uint64_t rows) {
-    std::lock_guard hold(telling);
-    if (progress) progress(step, rows);
-  };
-  ASOF_TRY(for_each(parts.size(), offline.workers(),
-                    [&](size_t i) { return parts[i].first->run(parts[i].second, offline, tell); }));
-  for (ViewJoin& join : joins) ASOF_TRY(join.finish(offline, tell));
-  return joins;
-}
-
 std::vector<const model::Source*> sources_of(const LabelFrame& frame,
                                              const plan::Snapshot& snapshot) {
   std::vector<const model::Source*> sources;
   for (const plan::SelectedView& view : frame.selection.views)
     sources.push_back(snapshot.definitions.find_source(view.view->source));
   return sources;
-}
-
-void report_columns(const LabelFrame& frame, std::deque<ViewJoin>& joins, size_t threads,
-                    TrainingReport& report) {
-  report.columns.resize(frame.selection.features.size());
-  for (size_t view = 0; view < joins.size(); ++view) {
-    std::vector<ColumnReport*> columns;
-    std::vector<size_t> features;
-    for (size_t i = 0; i < frame.selection.features.size(); ++i) {
-      const plan::SelectedFeature& selected = frame.selection.features[i];
-      if (selected.view != view) continue;
-      report.columns[i].name = selected.name;
-      report.columns[i].view = joins[view].selected().view->name;
-      columns.push_back(&report.columns[i]);
-      features.push_back(selected.feature);
-    }
-    joins[view].count(report.rows, threads, columns, features);
-    report.views.push_back(joins[view].report());
-    if (joins[view].zone_notice()) report.notices.push_back(*joins[view].zone_notice());
-    if (auto notice = joins[view].age_notice()) report.notices.push_back(*std::move(notice));
-    for (const auto& [reason, rows] : joins[view].report().rejected)
-      report.notices.push_back(fmt::format("view {}: {} rows do not count: {}",
-                                           joins[view].report().view, rows, reason));
-  }
 }
 
 // Among the first labels, the one that most views had a row for.
@@ -202,6 +130,206 @@ std::optional<WorkedRow> work_row(uint64_t labels, const std::deque<ViewJoin>& j
   return best;
 }
 
+// How many labels half of the free memory holds with their index and their results.
+uint64_t labels_in_memory(const plan::Selection& selection) {
+  constexpr uint64_t kIndex = 192;    // the index, and what it is made from
+  constexpr uint64_t kSlot = 24;      // a view's filter, word and choice
+  constexpr uint64_t kVariable = 64;  // a text or list beyond its length
+  constexpr uint64_t kFewest = 1'000'000;
+  uint64_t bytes = kIndex;
+  for (const plan::SelectedView& view : selection.views) {
+    const codec::RowLayout layout(model::feature_schema(*view.view));
+    bytes += kSlot + layout.fixed_size();
+    for (const Field& feature : layout.features())
+      bytes += fixed_width(feature.type.kind) == 0 ? kVariable : 0;
+  }
+  return std::max(kFewest, free_memory_bytes() / 2 / bytes);
+}
+
+// One run of train(): slice by slice of the labels, each joined with all views.
+class TrainingRun {
+ public:
+  TrainingRun(store::OfflineStore& offline, const plan::Snapshot& snapshot,
+              const TrainingSpec& spec, const Progress& progress, LabelFrame frame)
+      : offline_(offline),
+        snapshot_(snapshot),
+        spec_(spec),
+        progress_(progress),
+        frame_(std::move(frame)),
+        counts_(frame_.selection.views.size()) {
+    report_.rows = frame_.labels->rows();
+    report_.time_column = frame_.labels->time_column();
+    report_.columns.resize(frame_.selection.features.size());
+  }
+
+  Result<TrainingReport> run();
+
+ private:
+  Result<void> run_slice(store::Labels& labels, bool is_all);
+  Result<std::deque<ViewJoin>> join_views(store::Labels& labels, internal::LabelIndexes& indexes);
+  void add_counts(const std::deque<ViewJoin>& joins);
+  void add_views(const std::deque<ViewJoin>& joins);
+  Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>& joins);
+  Result<void> add_preview(store::Labels& labels, std::span<const store::ResultColumns> columns);
+  store::TrainingOutput output() const {
+    return {spec_.output, report_.manifest, sources_of(frame_, snapshot_)};
+  }
+  void tell(const std::string& step, uint64_t rows) {
+    std::lock_guard hold(telling_);
+    if (progress_) progress_(step, rows);
+  }
+  void add_notices();
+
+  store::OfflineStore& offline_;
+  const plan::Snapshot& snapshot_;
+  const TrainingSpec& spec_;
+  const Progress& progress_;
+  std::mutex telling_;
+  LabelFrame frame_;
+  TrainingReport report_;
+  std::vector<internal::ViewCounts> counts_;              // by view
+  std::vector<std::optional<std::string>> zone_notices_;  // by view
+  store::ScanCounts label_times_;
+};
+
+Result<std::deque<ViewJoin>> TrainingRun::join_views(store::Labels& labels,
+                                                     internal::LabelIndexes& indexes) {
+  const size_t workers = offline_.workers();
+  std::deque<ViewJoin> joins;
+  for (const plan::SelectedView& view : frame_.selection.views) {
+    const model::Source* source = snapshot_.definitions.find_source(view.view->source);
+    ASOF_CHECK(source != nullptr);
+    ASOF_TRY_ASSIGN(const kernel::LabelIndex* index, indexes.get(view, labels, workers));
+    joins.emplace_back(view, *index, spec_.as_of, *source, workers);
+  }
+  ASOF_TRY(for_each(joins.size(), workers, [&](size_t view) {
+    return joins[view].open(offline_, snapshot_.definitions);
+  }));
+  // A small file is one row group, which one thread reads: several views, or parts of one, keep the others busy.
+  std::vector<std::pair<ViewJoin*, size_t>> parts;
+  for (ViewJoin& join : joins)
+    for (size_t part = 0; part < join.parts(); ++part) parts.emplace_back(&join, part);
+  const Progress tell = [&](const std::string& step, uint64_t rows) { this->tell(step, rows); };
+  ASOF_TRY(for_each(parts.size(), workers, [&](size_t i) {
+    return parts[i].first->run(parts[i].second, offline_, tell);
+  }));
+  for (ViewJoin& join : joins) ASOF_TRY(join.finish(offline_, tell));
+  return joins;
+}
+
+void TrainingRun::add_counts(const std::deque<ViewJoin>& joins) {
+  const std::vector<plan::SelectedFeature>& selected = frame_.selection.features;
+  for (size_t view = 0; view < joins.size(); ++view) {
+    std::vector<ColumnReport*> columns;
+    std::vector<size_t> features;
+    for (size_t i = 0; i < selected.size(); ++i) {
+      if (selected[i].view != view) continue;
+      report_.columns[i].name = selected[i].name;
+      report_.columns[i].view = joins[view].selected().view->name;
+      columns.push_back(&report_.columns[i]);
+      features.push_back(selected[i].feature);
+    }
+    joins[view].count(counts_[view], columns, features);
+  }
+}
+
+// Every slice reads the same sources: what is said of these is that of the last.
+void TrainingRun::add_views(const std::deque<ViewJoin>& joins) {
+  report_.views.resize(joins.size());
+  zone_notices_.resize(joins.size());
+  for (size_t view = 0; view < joins.size(); ++view) {
+    const ViewReport before = report_.views[view];
+    report_.views[view] = joins[view].report();
+    report_.views[view].seconds += before.seconds;
+    report_.views[view].from_future = before.from_future;
+    report_.views[view].newest_event = counts_[view].newest_event;
+    zone_notices_[view] = joins[view].zone_notice();
+  }
+}
+
+// The proof that nothing leaked: the labels' times are read once more, and held against the rows that the joins show.
+Result<void> TrainingRun::count_from_future(store::Labels& labels,
+                                            const std::deque<ViewJoin>& joins) {
+  std::vector<std::atomic<uint64_t>> counts(joins.size());
+  ASOF_TRY(labels.scan({}, [&](const Batch& batch, size_t) {
+    const Column &positions = batch.columns[0], &times = batch.columns[1];
+    for (size_t view = 0; view < joins.size(); ++view) {
+      uint64_t from_future = 0;
+      for (size_t row = 0; row < batch.rows; ++row)
+        if (times.is_valid(row))
+          from_future += joins[view].is_from_future(positions.at<int64_t>(row),
+                                                    Timestamp{times.at<int64_t>(row)});
+      counts[view] += from_future;
+    }
+    return true;
+  }));
+  for (size_t view = 0; view < joins.size(); ++view)
+    report_.views[view].from_future += counts[view];
+  return {};
+}
+
+Result<void> TrainingRun::add_preview(store::Labels& labels,
+                                      std::span<const store::ResultColumns> columns) {
+  const size_t shown = report_.preview.empty() ? 0 : report_.preview.size() - 1;
+  if (shown >= spec_.preview_rows) return {};
+  ASOF_TRY_ASSIGN(auto rows, labels.preview(columns, spec_.preview_rows - shown));
+  report_.preview.insert(report_.preview.end(),
+                         std::make_move_iterator(rows.begin() + (report_.preview.empty() ? 0 : 1)),
+                         std::make_move_iterator(rows.end()));
+  return {};
+}
+
+Result<void> TrainingRun::run_slice(store::Labels& labels, bool is_all) {
+  internal::LabelIndexes indexes;
+  ASOF_TRY_ASSIGN(const std::deque<ViewJoin> joins, join_views(labels, indexes));
+  label_times_ += indexes.label_times();
+  add_counts(joins);
+  add_views(joins);
+  ASOF_TRY(count_from_future(labels, joins));
+  if (!report_.worked_row) report_.worked_row = work_row(labels.rows(), joins);
+  const auto columns = result_columns(frame_.selection, joins, spec_.with_status);
+  if (!spec_.output.empty()) {
+    tell("write", labels.rows());
+    ASOF_TRY(is_all ? labels.write(output(), columns) : labels.keep(columns));
+  }
+  return add_preview(labels, columns);
+}
+
+void TrainingRun::add_notices() {
+  if (auto notice = internal::zone_notice("labels", label_times_))
+    report_.notices.push_back(*std::move(notice));
+  for (size_t view = 0; view < report_.views.size(); ++view) {
+    if (zone_notices_[view]) report_.notices.push_back(*std::move(zone_notices_[view]));
+    if (auto notice = internal::age_notice(*frame_.selection.views[view].view, counts_[view]))
+      report_.notices.push_back(*std::move(notice));
+    for (const auto& [reason, rows] : report_.views[view].rejected)
+      report_.notices.push_back(
+          fmt::format("view {}: {} rows do not count: {}", report_.views[view].view, rows, reason));
+  }
+}
+
+Result<TrainingReport> TrainingRun::run() {
+  if (!spec_.output.empty()) {
+    ASOF_TRY_ASSIGN(report_.manifest, internal::make_manifest(offline_, snapshot_, frame_.selection,
+                                                              spec_, *frame_.labels));
+  }
+  const uint64_t at_once =
+      spec_.labels_at_once != 0 ? spec_.labels_at_once : labels_in_memory(frame_.selection);
+  if (report_.rows <= at_once) {
+    ASOF_TRY(run_slice(*frame_.labels, true));
+  } else {
+    for (uint64_t first = 0; first < report_.rows; first += at_once)
+      ASOF_TRY(
+          run_slice(*frame_.labels->slice(first, std::min(at_once, report_.rows - first)), false));
+    if (!spec_.output.empty()) ASOF_TRY(frame_.labels->write_kept(output()));
+    const uint64_t slices = (report_.rows + at_once - 1) / at_once;
+    report_.notices.push_back(fmt::format(
+        "the labels were joined {} at a time: every source was read {} times", at_once, slices));
+  }
+  add_notices();
+  return std::move(report_);
+}
+
 }  // namespace
 
 Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot& snapshot,
@@ -211,28 +339,8 @@ Result<TrainingReport> train(store::OfflineStore& offline, const plan::Snapshot&
   ASOF_TRY(check_names(frame, spec.with_status));
   if (!spec.output.empty())
     ASOF_TRY(frame.labels->check_output({spec.output, {}, sources_of(frame, snapshot)}));
-  TrainingReport report;
-  report.rows = frame.labels->rows();
-  report.time_column = frame.labels->time_column();
-  internal::LabelIndexes indexes;
-  ASOF_TRY_ASSIGN(std::deque<ViewJoin> joins,
-                  join_views(offline, snapshot, frame, spec, indexes, progress));
-  if (auto notice = internal::zone_notice("labels", indexes.label_times()))
-    report.notices.push_back(*std::move(notice));
-  report_columns(frame, joins, offline.workers(), report);
-  ASOF_TRY(count_from_future(*frame.labels, joins, report));
-  report.worked_row = work_row(report.rows, joins);
-  const auto columns = result_columns(frame.selection, joins, spec.with_status);
-  if (!spec.output.empty()) {
-    ASOF_TRY_ASSIGN(report.manifest, internal::make_manifest(offline, snapshot, frame.selection,
-                                                             spec, *frame.labels));
-    if (progress) progress("write", report.rows);
-    ASOF_TRY(
-        frame.labels->write({spec.output, report.manifest, sources_of(frame, snapshot)}, columns));
-  }
-  if (spec.preview_rows != 0) {
-    ASOF_TRY_ASSIGN(report.preview, frame.labels->preview(columns, spec.preview_rows));
-  }
+  TrainingRun run(offline, snapshot, spec, progress, std::move(frame));
+  ASOF_TRY_ASSIGN(TrainingReport report, run.run());
   report.seconds = static_cast<double>(steady_now_us() - begun_us) / 1e6;
   report.peak_memory_bytes = peak_memory_bytes();
   return report;

@@ -118,6 +118,18 @@ class TrainingTest : public ::testing::Test {
     return train(*offline_, snapshot_, spec, {});
   }
 
+  // The rows of a training set, read back as labels: header first.
+  std::vector<std::vector<std::optional<std::string>>> cells_of(const std::string& file) {
+    store::LabelSource source;
+    source.text = file;
+    source.time_column = "event_timestamp";
+    auto labels = offline_->open_labels(source);
+    EXPECT_TRUE(labels) << labels.error().text();
+    auto rows = (*labels)->preview({}, 100);
+    EXPECT_TRUE(rows) << rows.error().text();
+    return *std::move(rows);
+  }
+
   // Column `name` of the preview as text, "-" for null.
   static std::vector<std::string> column(const TrainingReport& report, const std::string& name) {
     std::vector<std::string> cells;
@@ -395,6 +407,56 @@ TEST_F(WideTraining, EqualTimesShowOneRowNotPartsOfTwo) {
   ASSERT_TRUE(report) << report.error().text();
   EXPECT_THAT(column(*report, "f0"), ElementsAre("7", "1", "-", "1"));
   EXPECT_THAT(column(*report, "f296"), ElementsAre("1", "2", "-", "2"));
+}
+
+TEST_F(TrainingTest, LabelsJoinedInSlicesGiveTheSameFileAndReport) {
+  for (const char* ending : {"parquet", "csv"}) {
+    TrainingSpec whole = spec("model");
+    whole.with_status = true;
+    whole.output = fmt::format("whole.{}", ending);
+    const auto wanted = run(whole);
+    ASSERT_TRUE(wanted) << wanted.error().text();
+    for (const uint64_t at_once : {1, 2, 3, 4}) {
+      SCOPED_TRACE(at_once);
+      TrainingSpec sliced = whole;
+      sliced.labels_at_once = at_once;
+      sliced.output = fmt::format("sliced.{}", ending);
+      const auto got = run(sliced);
+      ASSERT_TRUE(got) << got.error().text();
+      EXPECT_EQ(got->preview, wanted->preview);
+      for (size_t i = 0; i < wanted->columns.size(); ++i) {
+        EXPECT_EQ(got->columns[i].present, wanted->columns[i].present);
+        EXPECT_EQ(got->columns[i].null_value, wanted->columns[i].null_value);
+        EXPECT_EQ(got->columns[i].not_found, wanted->columns[i].not_found);
+        EXPECT_EQ(got->columns[i].outside_max_age, wanted->columns[i].outside_max_age);
+      }
+      for (size_t i = 0; i < wanted->views.size(); ++i) {
+        EXPECT_EQ(got->views[i].rows_read, wanted->views[i].rows_read);
+        EXPECT_EQ(got->views[i].newest_event, wanted->views[i].newest_event);
+        EXPECT_EQ(got->views[i].from_future, 0u);
+      }
+      EXPECT_THAT(got->notices, at_once == 4 ? ::testing::Matcher<std::vector<std::string>>(
+                                                   ::testing::Eq(wanted->notices))
+                                             : SizeIs(wanted->notices.size() + 1));
+      EXPECT_EQ(got->manifest, wanted->manifest);
+      EXPECT_EQ(cells_of(sliced.output), cells_of(whole.output));
+      EXPECT_EQ(cells_of(sliced.output).size(), 5u);
+    }
+  }
+}
+
+TEST_F(TrainingTest, AFeatureMayBeCalledAsThePreviewCallsItsOwnColumns) {
+  define(R"(
+entities: [{name: user, join_keys: [{name: user_id, type: string}]}]
+sources: [{name: clicks, path: clicks.parquet, event_time: happened}]
+views:
+  - {name: v, entity: user, source: clicks, features: [{name: place, type: string}, {name: position, type: int64, column: count}]}
+services: [{name: model, features: [v]}]
+)");
+  const auto report = run(spec("model"));
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_THAT(column(*report, "user_id"), ElementsAre("b", "a", "a", "nobody"));
+  EXPECT_THAT(column(*report, "place"), ElementsAre("z", "y", "y", "-"));
 }
 
 TEST_F(TrainingTest, RefusesASourceWhoseTimesAreAllOfAnotherUnit) {

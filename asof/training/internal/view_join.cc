@@ -48,25 +48,15 @@ CellStatus cell_status(CellStatus of_row, const codec::RowView& row, size_t feat
 
 }  // namespace
 
-// What one part of the labels adds up to.
-struct ViewJoin::Totals {
-  explicit Totals(size_t features) : nulls(features) {}
-  uint64_t found = 0, not_found = 0, outside = 0;
-  std::vector<uint64_t> nulls;
-  std::optional<Timestamp> newest_event;
-  std::optional<Duration> youngest_outside;
-
-  void add(const Totals& other) {
-    found += other.found;
-    not_found += other.not_found;
-    outside += other.outside;
-    for (size_t i = 0; i < nulls.size(); ++i) nulls[i] += other.nulls[i];
-    if (other.newest_event) newest_event = std::max(newest_event, other.newest_event);
-    if (other.youngest_outside)
-      youngest_outside =
-          std::min(youngest_outside.value_or(*other.youngest_outside), *other.youngest_outside);
-  }
-};
+void ViewCounts::add(const ViewCounts& other) {
+  found += other.found;
+  not_found += other.not_found;
+  outside_max_age += other.outside_max_age;
+  if (other.newest_event) newest_event = std::max(newest_event, other.newest_event);
+  if (other.youngest_outside)
+    youngest_outside =
+        std::min(youngest_outside.value_or(*other.youngest_outside), *other.youngest_outside);
+}
 
 std::optional<std::string> zone_notice(const std::string& what, const store::ScanCounts& counts) {
   if (counts.ambiguous_times == 0 && counts.nonexistent_times == 0) return std::nullopt;
@@ -344,68 +334,75 @@ void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> 
   }
 }
 
-void ViewJoin::count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
-                     std::span<const size_t> features) {
-  const size_t pieces = (labels + kCountedAtOnce - 1) / kCountedAtOnce;
-  std::vector<Totals> totals(pieces, Totals(features.size()));
-  parallel_for(pieces, threads, [&](size_t piece) {
-    Totals& sum = totals[piece];
-    for (size_t at = piece * kCountedAtOnce; at < std::min(labels, (piece + 1) * kCountedAtOnce);
+void ViewJoin::count(ViewCounts& counts, std::span<ColumnReport* const> reports,
+                     std::span<const size_t> features) const {
+  const size_t labels = index_.labels();
+  struct Piece {
+    ViewCounts counts;
+    std::vector<uint64_t> nulls;
+  };
+  std::vector<Piece> pieces((labels + kCountedAtOnce - 1) / kCountedAtOnce,
+                            {{}, std::vector<uint64_t>(features.size())});
+  parallel_for(pieces.size(), workers_, [&](size_t number) {
+    Piece& piece = pieces[number];
+    for (size_t at = number * kCountedAtOnce; at < std::min(labels, (number + 1) * kCountedAtOnce);
          ++at) {
       const auto position = static_cast<int64_t>(at);
       parts_.front().join.prefetch(position + kAhead);
       const CellStatus status = row_status(position);
       if (status == CellStatus::kNotFound) {
-        ++sum.not_found;
+        ++piece.counts.not_found;
         continue;
       }
       const Timestamp event = any_row(position).event_time();
-      sum.newest_event = std::max(sum.newest_event, std::optional(event));
+      piece.counts.newest_event = std::max(piece.counts.newest_event, std::optional(event));
       if (status == CellStatus::kOutsideMaxAge) {
-        ++sum.outside;
+        ++piece.counts.outside_max_age;
         const Duration age{label_time_us(position) - event.us};
-        sum.youngest_outside = std::min(sum.youngest_outside.value_or(age), age);
+        piece.counts.youngest_outside = std::min(piece.counts.youngest_outside.value_or(age), age);
         continue;
       }
-      ++sum.found;
+      ++piece.counts.found;
       for (size_t i = 0; i < features.size();) {
         const Part& part = part_of(features[i]);
         const codec::RowView won = part.row(position);
         const bool is_complete = won.is_complete();
         for (; i < features.size() && &part_of(features[i]) == &part; ++i)
-          if (!is_complete) sum.nulls[i] += !won.is_present(features[i] % features_in_part_);
+          if (!is_complete) piece.nulls[i] += !won.is_present(features[i] % features_in_part_);
       }
     }
   });
-  Totals all(features.size());
-  for (const Totals& piece : totals) all.add(piece);
-  found_ = all.found;
-  outside_max_age_ = all.outside;
-  youngest_outside_ = all.youngest_outside;
-  report_.newest_event = all.newest_event;
-  for (size_t i = 0; i < features.size(); ++i) {
-    reports[i]->present = all.found - all.nulls[i];
-    reports[i]->null_value = all.nulls[i];
-    reports[i]->not_found = all.not_found;
-    reports[i]->outside_max_age = all.outside;
+  ViewCounts all;
+  for (const Piece& piece : pieces) {
+    all.add(piece.counts);
+    for (size_t i = 0; i < features.size(); ++i) {
+      reports[i]->null_value += piece.nulls[i];
+      reports[i]->present -= piece.nulls[i];
+    }
   }
+  for (ColumnReport* report : reports) {
+    report->present += all.found;
+    report->not_found += all.not_found;
+    report->outside_max_age += all.outside_max_age;
+  }
+  counts.add(all);
 }
 
-std::optional<std::string> ViewJoin::age_notice() const {
-  if (outside_max_age_ == 0 || found_ != 0) return std::nullopt;
+std::optional<std::string> age_notice(const model::FeatureView& view, const ViewCounts& counts) {
+  if (counts.outside_max_age == 0 || counts.found != 0) return std::nullopt;
   // Ages are told in whole units: days where there are any, else hours, else seconds.
   int64_t unit = kMicrosPerSecond;
-  if (youngest_outside_->us >= kMicrosPerDay) {
+  if (counts.youngest_outside->us >= kMicrosPerDay) {
     unit = kMicrosPerDay;
-  } else if (youngest_outside_->us >= 3600 * kMicrosPerSecond) {
+  } else if (counts.youngest_outside->us >= 3600 * kMicrosPerSecond) {
     unit = 3600 * kMicrosPerSecond;
   }
-  const Duration age{youngest_outside_->us / unit * unit};
-  return fmt::format(
-      "{} of {} older than its max_age {}; the newest is {} old",
-      outside_max_age_ == 1 ? "the only row" : fmt::format("all {} rows", outside_max_age_),
-      report_.view + (outside_max_age_ == 1 ? " is" : " are"),
-      types::to_string(*selected_.view->max_age), types::to_string(age));
+  const Duration age{counts.youngest_outside->us / unit * unit};
+  const bool is_one = counts.outside_max_age == 1;
+  return fmt::format("{} of {} older than its max_age {}; the newest is {} old",
+                     is_one ? "the only row" : fmt::format("all {} rows", counts.outside_max_age),
+                     view.name + (is_one ? " is" : " are"), types::to_string(*view.max_age),
+                     types::to_string(age));
 }
 
 }  // namespace asof::training::internal

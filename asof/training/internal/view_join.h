@@ -22,6 +22,18 @@ std::string_view to_string(CellStatus status);
 // Rule 1: local times that a zone's clocks showed twice or never; nothing where there are none.
 std::optional<std::string> zone_notice(const std::string& what, const store::ScanCounts& counts);
 
+// What labels show of a view.
+struct ViewCounts {
+  uint64_t found = 0, not_found = 0, outside_max_age = 0;
+  std::optional<Timestamp> newest_event;     // of the rows shown
+  std::optional<Duration> youngest_outside;  // the least age among the rows that are too old
+
+  void add(const ViewCounts& other);
+};
+
+// Rows found for labels, but all of them too old to count.
+std::optional<std::string> age_notice(const model::FeatureView& view, const ViewCounts& counts);
+
 // A view of many features is joined in parts, each of which reads the keys, the times and some of the features: several threads
 // then read a file that would else be one thread's, and none holds more than a part of a wide row group. Each part finds the same
 // rows, as all agree in their times; where values alone decide between two rows the parts might not, and the view is joined anew
@@ -46,9 +58,9 @@ class ViewJoin {
   void emit(std::span<const int64_t> positions, std::span<const size_t> features, bool with_status,
             std::span<store::CellSink* const> cells) const;
 
-  // Adds up statuses over all labels: one report a feature of `reports`, by the view's feature number.
-  void count(size_t labels, size_t threads, std::span<ColumnReport*> reports,
-             std::span<const size_t> features);
+  // Adds what all labels show to the view's counts and to one report a feature, by the view's feature number.
+  void count(ViewCounts& counts, std::span<ColumnReport* const> reports,
+             std::span<const size_t> features) const;
 
   // Whether the label's row happened, or by the view's time rule was known, after `label_time`.
   bool is_from_future(int64_t position, Timestamp label_time) const;
@@ -61,13 +73,10 @@ class ViewJoin {
 
   const plan::SelectedView& selected() const { return selected_; }
   const ViewReport& report() const { return report_; }
-  // Rows found for labels, but all of them too old to count.
-  std::optional<std::string> age_notice() const;
   // Local times of the source that needed a rule.
   const std::optional<std::string>& zone_notice() const { return zone_notice_; }
 
  private:
-  struct Totals;
   struct Shown;
   // Some features that follow one another.
   struct Part {
@@ -100,8 +109,6 @@ class ViewJoin {
   std::vector<Part> parts_;  // at least one
   ViewReport report_;
   std::optional<std::string> zone_notice_;
-  uint64_t found_ = 0, outside_max_age_ = 0;
-  std::optional<Duration> youngest_outside_;  // the least age among the rows that are too old
 };
 
 }  // namespace asof::training::internal

@@ -23,9 +23,6 @@ namespace asof::engines::offline::duckdb {
 
 namespace {
 
-// Labels are scanned, and joined with their results, by tasks of this many rows: few enough that some thousands of wide labels
-// keep several cores busy. A multiple of DuckDB's vectors.
-constexpr size_t kRowsInOneTask = 8192;
 // Rows of a Parquet row group: so many that their cells are about this many.
 constexpr size_t kCellsInRowGroup = size_t{1} << 23;
 constexpr size_t kLeastRowGroup = 2048;
@@ -140,6 +137,9 @@ Result<std::string> copy_options(const store::TrainingOutput& output, size_t col
          (metadata.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", metadata));
 }
 
+// What SQL calls the results of one group, a struct.
+std::string results_name(size_t group) { return fmt::format("results{}", group); }
+
 uint64_t to_count(const TextRows& rows) {
   uint64_t count = 0;
   if (!rows.empty() && rows[0][0])
@@ -149,16 +149,54 @@ uint64_t to_count(const TextRows& rows) {
 
 }  // namespace
 
-DuckdbLabels::DuckdbLabels(std::shared_ptr<Instance> instance, Connection connection)
-    : instance_(std::move(instance)), connection_(std::move(connection)) {
-  static std::atomic<uint64_t> next = 0;
-  database_ = fmt::format("asof_labels_{}", ++next);
-  table_ = database_ + ".labels";
+// Some of the labels, by their places.
+class DuckdbLabels::Slice final : public store::Labels {
+ public:
+  Slice(DuckdbLabels& labels, Range range) : labels_(labels), range_(range) {}
+  const std::vector<store::ColumnInfo>& columns() const override { return labels_.columns(); }
+  const std::string& time_column() const override { return labels_.time_column(); }
+  uint64_t rows() const override { return range_.rows(); }
+  Result<std::string> checksum() override { return labels_.checksum(range_); }
+  Result<store::ScanCounts> scan(std::span<const store::ScanColumn> columns,
+                                 const store::BatchSink& sink) override {
+    return labels_.scan(range_, columns, sink);
+  }
+  std::unique_ptr<store::Labels> slice(uint64_t first, uint64_t rows) override {
+    return labels_.slice(range_.first + first, rows);
+  }
+  Result<void> check_output(const store::TrainingOutput& output) override {
+    return labels_.check_output(output);
+  }
+  Result<void> write(const store::TrainingOutput& output,
+                     std::span<const store::ResultColumns> results) override {
+    return labels_.write(output, range_, results);
+  }
+  Result<void> keep(std::span<const store::ResultColumns> results) override {
+    return labels_.keep(range_, results);
+  }
+  Result<void> write_kept(const store::TrainingOutput& output) override {
+    return labels_.write_kept(output);
+  }
+  Result<std::vector<std::vector<std::optional<std::string>>>> preview(
+      std::span<const store::ResultColumns> results, size_t limit) override {
+    return labels_.preview(range_, results, limit);
+  }
+
+ private:
+  DuckdbLabels& labels_;
+  Range range_;
+};
+
+std::string DuckdbLabels::Range::condition() const {
+  return is_all ? "true" : fmt::format("rowid >= {} AND rowid < {}", first, end);
 }
 
-DuckdbLabels::~DuckdbLabels() {
-  // Fails where it was never attached, or DuckDB has given up: then there is nothing to give back.
-  static_cast<void>(connection_.execute("DETACH DATABASE IF EXISTS " + database_));
+std::string DuckdbLabels::Range::position() const {
+  return first == 0 ? "rowid" : fmt::format("rowid - {}", first);
+}
+
+std::unique_ptr<store::Labels> DuckdbLabels::slice(uint64_t first, uint64_t rows) {
+  return std::make_unique<Slice>(*this, Range{first, first + rows});
 }
 
 Result<std::unique_ptr<store::Labels>> DuckdbLabels::open(std::shared_ptr<Instance> instance,
@@ -189,10 +227,8 @@ Result<void> DuckdbLabels::load(const store::LabelSource& source) {
   }
   ASOF_TRY(check_names(columns_));
   ASOF_TRY(connection_.execute(
-      fmt::format("ATTACH ':memory:' AS {} (ROW_GROUP_SIZE {})", database_, kRowsInOneTask)));
-  ASOF_TRY(connection_.execute(
-      fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", table_, list, relation.from)));
-  ASOF_TRY_ASSIGN(TextRows count, connection_.query("SELECT count(*)::VARCHAR FROM " + table_));
+      fmt::format("CREATE TEMP TABLE labels AS SELECT {} FROM {}", list, relation.from)));
+  ASOF_TRY_ASSIGN(TextRows count, connection_.query("SELECT count(*)::VARCHAR FROM labels"));
   rows_ = to_count(count);
   ASOF_TRY(type_text_times());
   ASOF_TRY(choose_time_column(source.time_column));
@@ -215,7 +251,7 @@ Result<void> DuckdbLabels::type_text_times() {
   if (texts.empty()) return {};
   std::mutex merging;
   std::vector<TextTimes> all(texts.size());
-  ASOF_TRY(run(std::move(list), [&](const Batch& batch, size_t) {
+  ASOF_TRY(run(std::move(list), whole(), [&](const Batch& batch, size_t) {
     for (size_t i = 0; i < texts.size(); ++i) {
       TextTimes part;
       for (size_t row = 0; row < batch.rows; ++row)
@@ -234,8 +270,8 @@ Result<void> DuckdbLabels::type_text_times() {
     info = column_info(info.name, all[i].native_type());
     const std::string column = column_name(texts[i]);
     ASOF_TRY(connection_.execute(fmt::format(
-        "ALTER TABLE {3} ALTER {0} TYPE {1} USING CAST({2}(asof_spelled_time({0})) AS {1})", column,
-        info.native_type, info.has_zone ? "make_timestamptz" : "make_timestamp", table_)));
+        "ALTER TABLE labels ALTER {0} TYPE {1} USING CAST({2}(asof_spelled_time({0})) AS {1})",
+        column, info.native_type, info.has_zone ? "make_timestamptz" : "make_timestamp")));
   }
   return {};
 }
@@ -294,22 +330,24 @@ Result<void> DuckdbLabels::check_times() {
                    : "remove these rows, or correct their times in a SELECT");
 }
 
-Result<store::ScanCounts> DuckdbLabels::run(SelectList list, const store::BatchSink& sink) {
+Result<store::ScanCounts> DuckdbLabels::run(SelectList list, const Range& range,
+                                            const store::BatchSink& sink) {
   std::lock_guard hold(lock_);
   ScanRun run(std::move(list.plans), sink, instance_->options().threads);
   Callbacks<ScanRun>::Lease lease(instance_->scans().runs, run);
   std::string sql = fmt::format("SELECT bool_or(asof_sink({}::BIGINT", lease.token());
   for (const std::string& column : list.columns) sql += ", " + column;
-  auto done = connection_.execute(sql + ")) FROM " + table_);
+  auto done = connection_.execute(fmt::format("{})) FROM labels WHERE {}", sql, range.condition()));
   if (auto failure = run.failure()) return in_labels(*std::move(failure));
   if (!done && !run.stopped()) return in_labels(std::move(done).error());
   return run.counts();
 }
 
-Result<store::ScanCounts> DuckdbLabels::scan(std::span<const store::ScanColumn> columns,
+Result<store::ScanCounts> DuckdbLabels::scan(const Range& range,
+                                             std::span<const store::ScanColumn> columns,
                                              const store::BatchSink& sink) {
   SelectList list;
-  list.columns = {"rowid", time_.sql};
+  list.columns = {range.position(), time_.sql};
   list.plans = {ColumnPlan{DataType::scalar(TypeKind::kInt64), std::nullopt, nullptr}, time_.plan};
   std::vector<std::string> names;
   for (const store::ColumnInfo& info : columns_) names.push_back(info.name);
@@ -329,10 +367,10 @@ Result<store::ScanCounts> DuckdbLabels::scan(std::span<const store::ScanColumn> 
       return in_labels(std::move(failure));
     }
   }
-  return run(std::move(list), sink);
+  return run(std::move(list), range, sink);
 }
 
-Result<std::string> DuckdbLabels::checksum() {
+Result<std::string> DuckdbLabels::checksum(const Range& range) {
   SelectList list;
   ContentHasher all;
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -344,11 +382,11 @@ Result<std::string> DuckdbLabels::checksum() {
     all.update(fmt::format("{}:{}:{};", columns_[i].name.size(), columns_[i].name,
                            columns_[i].native_type));
   }
-  list.columns.push_back("rowid");
+  list.columns.push_back(range.position());
   list.plans.push_back({DataType::scalar(TypeKind::kInt64), std::nullopt, nullptr});
   // Each row's hash covers its position: their sums do not depend on the order in which threads meet them.
   std::atomic<uint64_t> sum = 0, weighted = 0;
-  ASOF_TRY(run(std::move(list), [&](const Batch& batch, size_t) {
+  ASOF_TRY(run(std::move(list), range, [&](const Batch& batch, size_t) {
     std::string cells;
     uint64_t batch_sum = 0, batch_weighted = 0;
     for (size_t row = 0; row < batch.rows; ++row) {
@@ -363,35 +401,45 @@ Result<std::string> DuckdbLabels::checksum() {
     weighted += batch_weighted;
     return true;
   }));
-  all.update(fmt::format("{}:{}:{}", rows_, sum.load(), weighted.load()));
+  all.update(fmt::format("{}:{}:{}", range.rows(), sum.load(), weighted.load()));
   return all.finish();
+}
+
+std::vector<DuckdbLabels::OutputColumn> DuckdbLabels::output_columns(
+    std::span<const store::ResultColumns> results) const {
+  std::vector<OutputColumn> out;
+  for (size_t i = 0; i < columns_.size(); ++i)
+    out.push_back({column_name(i), columns_[i].native_type, columns_[i].name});
+  for (size_t i = 0; i < results.size(); ++i)
+    for (size_t j = 0; j < results[i].columns.size(); ++j)
+      out.push_back({fmt::format("{}.{}", results_name(i), CellFunctions::field_name(j)),
+                     sql_type(results[i].columns[j].type), results[i].columns[j].name});
+  return out;
+}
+
+std::string DuckdbLabels::cell_sql(const OutputColumn& column, Cells cells) {
+  std::string cell = column.sql;
+  if (cells != Cells::kTyped && column.native_type == "BLOB")
+    cell = fmt::format("base64({})", cell);
+  if (cells != Cells::kTyped && column.native_type == "BLOB[]")
+    cell = fmt::format("list_transform({}, lambda e: base64(e))", cell);
+  return fmt::format("{}{} AS {}", cell, cells == Cells::kPreview ? "::VARCHAR" : "",
+                     quote_name(column.name));
 }
 
 Result<std::string> DuckdbLabels::output_sql(int64_t token,
                                              std::span<const store::ResultColumns> results,
-                                             Cells cells, const std::string& condition) {
+                                             Cells cells, const Range& range) {
   std::string list, calls;
-  auto add = [&](const std::string& sql, std::string_view native_type, const std::string& name) {
-    std::string cell = sql;
-    if (cells != Cells::kTyped && native_type == "BLOB") cell = fmt::format("base64({})", sql);
-    if (cells != Cells::kTyped && native_type == "BLOB[]")
-      cell = fmt::format("list_transform({}, lambda e: base64(e))", sql);
-    list += fmt::format("{}{}{} AS {}", list.empty() ? "" : ", ", cell,
-                        cells == Cells::kPreview ? "::VARCHAR" : "", quote_name(name));
-  };
-  for (size_t i = 0; i < columns_.size(); ++i)
-    add(column_name(i), columns_[i].native_type, columns_[i].name);
+  for (const OutputColumn& column : output_columns(results))
+    list += (list.empty() ? "" : ", ") + cell_sql(column, cells);
   for (size_t i = 0; i < results.size(); ++i) {
-    const std::string together = fmt::format("results{}", i);
     ASOF_TRY_ASSIGN(std::string call,
-                    instance_->cells().call(connection_, token, i, results[i], "rowid"));
-    calls += fmt::format(", {} AS {}", call, together);
-    for (size_t j = 0; j < results[i].columns.size(); ++j)
-      add(fmt::format("{}.{}", together, CellFunctions::field_name(j)),
-          sql_type(results[i].columns[j].type), results[i].columns[j].name);
+                    instance_->cells().call(connection_, token, i, results[i], range.position()));
+    calls += fmt::format(", {} AS {}", call, results_name(i));
   }
-  return fmt::format("SELECT {} FROM (SELECT *, rowid AS position{} FROM {} WHERE {})", list, calls,
-                     table_, condition);
+  return fmt::format("SELECT {} FROM (SELECT *, rowid AS place{} FROM labels WHERE {}) AS held",
+                     list, calls, range.condition());
 }
 
 Result<void> DuckdbLabels::check_output(const store::TrainingOutput& output) {
@@ -428,49 +476,79 @@ Result<void> DuckdbLabels::check_output(const store::TrainingOutput& output) {
   return {};
 }
 
-Result<void> DuckdbLabels::write(const store::TrainingOutput& output,
-                                 std::span<const store::ResultColumns> results) {
+Result<void> DuckdbLabels::write_whole(
+    const store::TrainingOutput& output,
+    const std::function<Result<void>(const std::string& temporary)>& write_to) {
   namespace fs = std::filesystem;
   static std::atomic<uint64_t> next = 0;
-  ASOF_TRY(check_output(output));
-  size_t columns = columns_.size();
-  for (const store::ResultColumns& group : results) columns += group.columns.size();
-  ASOF_TRY_ASSIGN(std::string options, copy_options(output, columns));
-  std::string path = absolute_path(output.path, instance_->options().directory);
-  std::error_code failure;
-  fs::path folder = fs::path(path).parent_path();
-  std::string temporary =
+  const std::string path = absolute_path(output.path, instance_->options().directory);
+  const fs::path folder = fs::path(path).parent_path();
+  const std::string temporary =
       (folder / fmt::format(".{}.{}-{}.tmp", fs::path(path).filename().string(), getpid(), ++next))
           .string();
   auto written = [&]() -> Result<void> {
     std::lock_guard hold(lock_);
-    CellRun run{results};
-    Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-    ASOF_TRY_ASSIGN(std::string select,
-                    output_sql(lease.token(), results,
-                               path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped, "true"));
-    ASOF_TRY(connection_.execute(
-        fmt::format("COPY ({}) TO {} ({})", select, quote_text(temporary), options)));
+    ASOF_TRY(write_to(temporary));
     ASOF_TRY(sync_file(temporary));
     if (std::rename(temporary.c_str(), path.c_str()) != 0)
       return unwritable(output.path, std::strerror(errno));
     return {};
   }();
-  if (!written) {
-    fs::remove(temporary, failure);
-    return std::move(written).error().with_context(fmt::format("writing '{}'", output.path));
-  }
-  return {};
+  if (written) return {};
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  return std::move(written).error().with_context(fmt::format("writing '{}'", output.path));
 }
 
-Result<std::vector<std::vector<std::optional<std::string>>>> DuckdbLabels::preview(
-    std::span<const store::ResultColumns> results, size_t limit) {
+Result<void> DuckdbLabels::write(const store::TrainingOutput& output, const Range& range,
+                                 std::span<const store::ResultColumns> results) {
+  ASOF_TRY(check_output(output));
+  size_t columns = columns_.size();
+  for (const store::ResultColumns& group : results) columns += group.columns.size();
+  ASOF_TRY_ASSIGN(const std::string options, copy_options(output, columns));
+  const Cells cells = output.path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped;
+  return write_whole(output, [&](const std::string& temporary) -> Result<void> {
+    CellRun run{results};
+    Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
+    ASOF_TRY_ASSIGN(std::string select, output_sql(lease.token(), results, cells, range));
+    return connection_.execute(
+        fmt::format("COPY ({}) TO {} ({})", select, quote_text(temporary), options));
+  });
+}
+
+Result<void> DuckdbLabels::keep(const Range& range, std::span<const store::ResultColumns> results) {
   std::lock_guard hold(lock_);
   CellRun run{results};
   Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
-  ASOF_TRY_ASSIGN(std::string select, output_sql(lease.token(), results, Cells::kPreview,
-                                                 fmt::format("rowid < {}", limit)));
-  ASOF_TRY_ASSIGN(TextRows rows, connection_.query(select + " ORDER BY position"));
+  ASOF_TRY_ASSIGN(std::string select, output_sql(lease.token(), results, Cells::kTyped, range));
+  ASOF_TRY(connection_.execute(
+      (kept_columns_.empty() ? "CREATE TEMP TABLE kept AS " : "INSERT INTO kept ") + select));
+  kept_columns_ = output_columns(results);
+  return {};
+}
+
+Result<void> DuckdbLabels::write_kept(const store::TrainingOutput& output) {
+  ASOF_TRY(check_output(output));
+  ASOF_TRY_ASSIGN(const std::string options, copy_options(output, kept_columns_.size()));
+  const Cells cells = output.path.ends_with(".csv") ? Cells::kCsv : Cells::kTyped;
+  std::string list;
+  for (const OutputColumn& column : kept_columns_)
+    list += (list.empty() ? "" : ", ") +
+            cell_sql({quote_name(column.name), column.native_type, column.name}, cells);
+  return write_whole(output, [&](const std::string& temporary) {
+    return connection_.execute(
+        fmt::format("COPY (SELECT {} FROM kept) TO {} ({})", list, quote_text(temporary), options));
+  });
+}
+
+Result<std::vector<std::vector<std::optional<std::string>>>> DuckdbLabels::preview(
+    const Range& range, std::span<const store::ResultColumns> results, size_t limit) {
+  std::lock_guard hold(lock_);
+  CellRun run{results};
+  Callbacks<const CellRun>::Lease lease(instance_->cells().runs(), run);
+  const Range shown{range.first, range.first + std::min<uint64_t>(limit, range.rows())};
+  ASOF_TRY_ASSIGN(std::string select, output_sql(lease.token(), results, Cells::kPreview, shown));
+  ASOF_TRY_ASSIGN(TextRows rows, connection_.query(select + " ORDER BY held.place"));
   std::vector<std::optional<std::string>> header;
   for (const store::ColumnInfo& info : columns_) header.emplace_back(info.name);
   for (const store::ResultColumns& group : results)
