@@ -17,7 +17,6 @@ namespace asof::kernel {
 
 struct LabelIndex::State {
   LabelTable table;
-  std::optional<GapBuckets> buckets;
   std::vector<std::vector<std::unique_ptr<char[]>>> key_blocks;  // of keys too long for their group
 };
 
@@ -107,7 +106,6 @@ LabelIndex LabelIndex::Builder::build(size_t threads) && {
   }
   auto state = std::make_unique<LabelIndex::State>();
   state->table.build(std::move(pieces), state_->labels, threads);
-  state->buckets.emplace(state->table);
   if (has_long_keys)
     for (State::Worker& worker : state_->workers)
       state->key_blocks.push_back(std::move(worker.arena).take());
@@ -147,8 +145,7 @@ struct SpineJoin::State {
 
   State(const LabelIndex::State& labels, SpineJoinSpec given, size_t worker_count)
       : table(labels.table),
-        buckets(*labels.buckets),
-        filter(table, buckets),
+        filter(table, worker_count),
         spec(std::move(given)),
         best(table.slots(), *spec.layout) {
     workers.reserve(worker_count);
@@ -166,7 +163,6 @@ struct SpineJoin::State {
   bool shows_tie(const Worker& worker) const;
 
   const LabelTable& table;
-  const GapBuckets& buckets;
   GapFilter filter;
   SpineJoinSpec spec;
   BestRows best;
@@ -187,14 +183,14 @@ void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
   const int64_t* from_us = admit_rows(batch, worker);
   worker.ages.resize(batch.rows);
   worker.candidates.resize(batch.rows);
-  buckets.ages_of(from_us, batch.rows, worker.ages.data(), simd());
+  filter.ages().of_each(from_us, batch.rows, worker.ages.data(), simd());
   // Nearly all rows end here: they are of keys without labels, or other rows are newer.
   worker.candidates.resize(filter.candidates(worker.keys.hashes(), worker.ages.data(), batch.rows,
                                              worker.candidates.data()));
   const Column& event = batch.columns[spec.key_columns.size()];
   worker.landings.clear();
   for (const uint32_t row : worker.candidates) {
-    table.prefetch_entry(worker.keys.hash(row));
+    table.prefetch_bucket(worker.keys.hash(row));
     const RowAdmission admission = admit(event, known_column(batch), spec.as_of, row);
     worker.landings.push_back({row, 0, admission.event_us, admission.known_us, from_us[row]});
   }
@@ -230,15 +226,9 @@ const int64_t* SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) 
 }
 
 void SpineJoin::State::find_slots(Worker& worker) const {
+  for (const Landing& landing : worker.landings)
+    table.prefetch_group(worker.keys.hash(landing.row));
   size_t kept = 0;
-  for (const Landing& landing : worker.landings) {
-    uint32_t group = table.first_group(worker.keys.hash(landing.row));
-    if (group == kNoSlot) continue;
-    table.prefetch_group(group);
-    worker.landings[kept++] = landing;
-  }
-  worker.landings.resize(kept);
-  kept = 0;
   for (Landing landing : worker.landings) {
     const LabelGroup* group =
         table.find(worker.keys.hash(landing.row), worker.keys.key(landing.row));
@@ -266,7 +256,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
                              worker.encoded);
     if (!best.offer(landing.target, landing.event_us, worker.encoded))
       note_tie(landing.target, worker.encoded, worker);
-    filter.raise(landing.target, buckets.age_of(landing.event_us));
+    filter.raise(landing.target, landing.event_us);
   }
 }
 
@@ -292,7 +282,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
 
 void SpineJoin::finish(size_t threads) {
   State& state = *state_;
-  const std::vector<LabelGroup>& groups = state.table.groups();
+  const std::span<const LabelGroup> groups = state.table.groups();
   std::vector<uint32_t> winners(state.table.slots());
   std::atomic<bool> has_ties =
       std::any_of(state.workers.begin(), state.workers.end(),

@@ -1,6 +1,10 @@
 #include "asof/kernel/internal/gap_filter.h"
 
+#include <new>
+#include <span>
+
 #include "asof/base/check.h"
+#include "asof/base/executor.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -10,40 +14,28 @@ namespace asof::kernel {
 
 namespace {
 
+constexpr size_t kGroupsAtOnce = 16'384;
+
 // Inlined into functions for other machines, each of which the compiler then makes its own vectors of.
-[[gnu::always_inline]] inline void write_ages(const GapBuckets& buckets, const int64_t* times_us,
+[[gnu::always_inline]] inline void write_ages(const Ages& ages, const int64_t* times_us,
                                               size_t rows, uint32_t* out) {
-  for (size_t row = 0; row < rows; ++row) out[row] = buckets.age_of(times_us[row]);
+  for (size_t row = 0; row < rows; ++row) out[row] = ages.of(times_us[row]);
 }
 
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] void write_ages_avx2(const GapBuckets& buckets, const int64_t* times_us,
-                                             size_t rows, uint32_t* out) {
-  write_ages(buckets, times_us, rows, out);
+[[gnu::target("avx2")]] void write_ages_avx2(const Ages& ages, const int64_t* times_us, size_t rows,
+                                             uint32_t* out) {
+  write_ages(ages, times_us, rows, out);
 }
 [[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] void write_ages_avx512(
-    const GapBuckets& buckets, const int64_t* times_us, size_t rows, uint32_t* out) {
-  write_ages(buckets, times_us, rows, out);
+    const Ages& ages, const int64_t* times_us, size_t rows, uint32_t* out) {
+  write_ages(ages, times_us, rows, out);
 }
 #endif
 
 }  // namespace
 
-GapBuckets::GapBuckets(const LabelTable& table) {
-  const auto bits = std::max(1U, static_cast<unsigned>(std::bit_width(table.slots())));
-  shift_ = 64 - bits;
-  starts_.resize((size_t{1} << bits) + 1);
-  // Groups stand in the order of their hashes, and their slots with them.
-  size_t bucket = 0;
-  last_time_us_ = INT64_MIN;
-  for (const LabelGroup& group : table.groups()) {
-    for (; bucket <= group.hash >> shift_; ++bucket) starts_[bucket] = group.begin;
-    last_time_us_ = std::max(last_time_us_, group.last_time_us);
-  }
-  for (; bucket < starts_.size(); ++bucket) starts_[bucket] = static_cast<uint32_t>(table.slots());
-}
-
-void GapBuckets::ages_of(const int64_t* times_us, size_t rows, uint32_t* out, Simd simd) const {
+void Ages::of_each(const int64_t* times_us, size_t rows, uint32_t* out, Simd simd) const {
 #if defined(__x86_64__)
   if (simd == Simd::kAvx512) return write_ages_avx512(*this, times_us, rows, out);
   if (simd == Simd::kAvx2) return write_ages_avx2(*this, times_us, rows, out);
@@ -52,22 +44,27 @@ void GapBuckets::ages_of(const int64_t* times_us, size_t rows, uint32_t* out, Si
   write_ages(*this, times_us, rows, out);
 }
 
-GapFilter::GapFilter(const LabelTable& table, const GapBuckets& buckets, Simd simd)
-    : buckets_(buckets), simd_(simd), words_(table.slots() + kPadding) {
-  for (const LabelGroup& group : table.groups()) {
-    uint32_t oldest = GapBuckets::kOldest;
-    for (uint32_t slot = group.begin; slot < group.begin + group.count; ++slot) {
-      const uint32_t youngest = buckets.age_of(table.time_of(slot));
-      words_[slot].store(
-          (group.hash & kTagMask) << kTagAt | uint64_t{oldest} << kAgeBits | youngest,
-          std::memory_order_relaxed);
-      oldest = youngest;
+GapFilter::GapFilter(const LabelTable& table, size_t threads, Simd simd)
+    : table_(table), ages_(table.last_time_us()), simd_(simd), words_(table.slots() + kPadding) {
+  const std::span<const LabelGroup> groups = table.groups();
+  const size_t parts = 1 + groups.size() / kGroupsAtOnce;
+  parallel_for(parts, threads, [&](size_t part) {
+    for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
+      const LabelGroup& group = groups[i];
+      uint32_t oldest = Ages::kOldest;
+      for (uint32_t slot = group.begin; slot < group.begin + group.count; ++slot) {
+        const uint32_t youngest = ages_.of(table.time_of(slot));
+        new (&words_[slot]) std::atomic<uint64_t>((group.hash & kTagMask) << kTagAt |
+                                                  uint64_t{oldest} << kAgeBits | youngest);
+        oldest = youngest;
+      }
     }
-  }
+  });
+  for (size_t i = 0; i < kPadding; ++i) new (&words_[table.slots() + i]) std::atomic<uint64_t>(0);
 }
 
 bool GapFilter::may_win(uint32_t begin, uint32_t end, uint64_t hash, uint32_t age) const {
-  if (end - begin > kMostScanned) return age != GapBuckets::kFuture;
+  if (end - begin > kMostScanned) return age != Ages::kFuture;
   for (uint32_t slot = begin; slot < end; ++slot) {
     const uint64_t word = words_[slot].load(std::memory_order_relaxed);
     if (word >> kTagAt == (hash & kTagMask) && oldest_of(word) >= age && youngest_of(word) <= age)
@@ -83,9 +80,10 @@ struct GapFilter::Loops {
                                             const uint32_t* ages, size_t rows, uint32_t* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
-      const uint32_t* start = &filter.buckets_.starts_[hashes[row] >> filter.buckets_.shift_];
+      const uint32_t* first =
+          filter.table_.first_slots() + (hashes[row] >> filter.table_.bucket_shift());
       out[kept] = static_cast<uint32_t>(row);
-      kept += filter.may_win(start[0], start[1], hashes[row], ages[row]) ? 1 : 0;
+      kept += filter.may_win(first[0], first[1], hashes[row], ages[row]) ? 1 : 0;
     }
     return kept;
   }
@@ -94,14 +92,14 @@ struct GapFilter::Loops {
   [[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] static size_t keep_avx512(
       const GapFilter& filter, const uint64_t* hashes, const uint32_t* ages, size_t rows,
       uint32_t* out) {
-    const uint32_t* starts = filter.buckets_.starts_.data();
-    const unsigned shift = filter.buckets_.shift_;
+    const uint32_t* firsts = filter.table_.first_slots();
+    const unsigned shift = filter.table_.bucket_shift();
     const __m512i age_mask = _mm512_set1_epi64(kAgeMask);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
       const uint64_t hash = hashes[row];
-      const uint32_t* start = starts + (hash >> shift);
-      const uint32_t begin = start[0], count = start[1] - begin;
+      const uint32_t* first = firsts + (hash >> shift);
+      const uint32_t begin = first[0], count = first[1] - begin;
       out[kept] = static_cast<uint32_t>(row);
       if (count > kPadding) [[unlikely]] {
         kept += filter.may_win(begin, begin + count, hash, ages[row]) ? 1 : 0;
@@ -123,14 +121,14 @@ struct GapFilter::Loops {
                                                   const uint32_t* ages, size_t rows,
                                                   uint32_t* out) {
     constexpr uint32_t kLanes = 4;
-    const uint32_t* starts = filter.buckets_.starts_.data();
-    const unsigned shift = filter.buckets_.shift_;
+    const uint32_t* firsts = filter.table_.first_slots();
+    const unsigned shift = filter.table_.bucket_shift();
     const __m256i age_mask = _mm256_set1_epi64x(kAgeMask);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
       const uint64_t hash = hashes[row];
-      const uint32_t* start = starts + (hash >> shift);
-      const uint32_t begin = start[0], count = start[1] - begin;
+      const uint32_t* first = firsts + (hash >> shift);
+      const uint32_t begin = first[0], count = first[1] - begin;
       out[kept] = static_cast<uint32_t>(row);
       if (count > kLanes) [[unlikely]] {
         kept += filter.may_win(begin, begin + count, hash, ages[row]) ? 1 : 0;
@@ -157,11 +155,11 @@ struct GapFilter::Loops {
 
 size_t GapFilter::candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows,
                              uint32_t* out) const {
-  const uint32_t* starts = buckets_.starts_.data();
+  const uint32_t* firsts = table_.first_slots();
+  const unsigned shift = table_.bucket_shift();
+  for (size_t row = 0; row < rows; ++row) __builtin_prefetch(firsts + (hashes[row] >> shift));
   for (size_t row = 0; row < rows; ++row)
-    __builtin_prefetch(starts + (hashes[row] >> buckets_.shift_));
-  for (size_t row = 0; row < rows; ++row)
-    __builtin_prefetch(words_.data() + starts[hashes[row] >> buckets_.shift_]);
+    __builtin_prefetch(words_.data() + firsts[hashes[row] >> shift]);
 #if defined(__x86_64__)
   if (simd_ == Simd::kAvx512) return Loops::keep_avx512(*this, hashes, ages, rows, out);
   if (simd_ == Simd::kAvx2) return Loops::keep_avx2(*this, hashes, ages, rows, out);

@@ -18,45 +18,43 @@
 
 namespace asof::kernel {
 
-// The places of a table's slots by hash: shared by all views over the same labels.
-class GapBuckets {
+// How old times are, seen from the last label.
+class Ages {
  public:
-  // Slots are numbered in the order of their keys' hashes.
-  explicit GapBuckets(const LabelTable& table);
+  explicit Ages(int64_t last_time_us) : last_time_us_(last_time_us) {}
 
-  // How old a time is, seen from the last label, in 24 bits: the bits of a float, so that the young are told apart finely
-  // and nothing is too old. Never decreases with age. kFuture: no label sees it.
+  // In 24 bits: the bits of a float, so that the young are told apart finely and nothing is too old. Never decreases with age.
+  // kFuture: no label sees it.
   static constexpr uint32_t kFuture = UINT32_MAX;
   static constexpr uint32_t kOldest = (1U << 24) - 1;
-  uint32_t age_of(int64_t time_us) const {
+  uint32_t of(int64_t time_us) const {
     if (time_us > last_time_us_) return kFuture;
-    // Of 0 as of 1: a float's bits begin at 1. Their difference has no sign: it is less than 2^33 years.
+    // Of 0 as of 1: a float's bits begin at 1. Their difference has no sign.
     const auto age = static_cast<float>(std::max<uint64_t>(
         1, static_cast<uint64_t>(last_time_us_) - static_cast<uint64_t>(time_us)));
     return std::min((std::bit_cast<uint32_t>(age) - std::bit_cast<uint32_t>(1.0F)) >> 5, kOldest);
   }
   // The same of many times.
-  void ages_of(const int64_t* times_us, size_t rows, uint32_t* out, Simd simd) const;
+  void of_each(const int64_t* times_us, size_t rows, uint32_t* out, Simd simd) const;
 
  private:
-  friend class GapFilter;
-  std::vector<uint32_t> starts_;
-  unsigned shift_ = 0;
-  int64_t last_time_us_ = 0;
+  int64_t last_time_us_;
 };
 
 // Threads: candidates() and raise() concurrently.
 class GapFilter {
  public:
-  // Both live as long as the filter.
-  GapFilter(const LabelTable& table, const GapBuckets& buckets, Simd simd = kernel::simd());
+  // The table lives as long as the filter.
+  GapFilter(const LabelTable& table, size_t threads, Simd simd = kernel::simd());
 
-  // Which rows of these hashes and ages (GapBuckets::age_of the instants from which they count) may win a slot: their numbers,
+  const Ages& ages() const { return ages_; }
+  // Which rows of these hashes and ages (of the instants from which they count) may win a slot: their numbers,
   // ascending, into `out`, which has room for `rows`. Returns how many. Cost: two looks into the cache a row, asked for ahead.
   size_t candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows, uint32_t* out) const;
 
   // The slot holds a row of this event time, or a newer one: older rows need not come.
-  void raise(uint32_t slot, uint32_t age_of_event) {
+  void raise(uint32_t slot, int64_t event_us) {
+    const uint32_t age_of_event = ages_.of(event_us);
     const uint64_t word = words_[slot].load(std::memory_order_relaxed);
     if (oldest_of(word) <= age_of_event) return;
     // Another thread may write an older bound over this one: then more rows come than need to.
@@ -83,9 +81,10 @@ class GapFilter {
   static uint32_t youngest_of(uint64_t word) { return static_cast<uint32_t>(word & kAgeMask); }
   bool may_win(uint32_t begin, uint32_t end, uint64_t hash, uint32_t age) const;
 
-  const GapBuckets& buckets_;
+  const LabelTable& table_;
+  Ages ages_;
   Simd simd_;
-  std::vector<std::atomic<uint64_t>> words_;
+  Buffer<std::atomic<uint64_t>> words_;
 };
 
 }  // namespace asof::kernel

@@ -22,27 +22,23 @@ LabelTable table_of(const std::vector<std::pair<std::string, int64_t>>& labels) 
   return table;
 }
 
-TEST(GapBuckets, AgesNeverDecreaseWithAge) {
-  const std::vector<std::pair<std::string, int64_t>> labels = {{"a", 1'000 * kDay}};
-  const LabelTable table = table_of(labels);
-  const GapBuckets buckets(table);
-  EXPECT_EQ(buckets.age_of(1'000 * kDay + 1), GapBuckets::kFuture);
+TEST(Ages, AgesNeverDecreaseWithAge) {
+  const Ages ages(1'000 * kDay);
+  EXPECT_EQ(ages.of(1'000 * kDay + 1), Ages::kFuture);
   uint32_t last = 0;
   for (int64_t age = 0; age < 80'000 * kDay; age = age * 5 / 4 + 1) {
-    const uint32_t now = buckets.age_of(1'000 * kDay - age);
+    const uint32_t now = ages.of(1'000 * kDay - age);
     ASSERT_GE(now, last) << age;
-    ASSERT_LE(now, GapBuckets::kOldest);
+    ASSERT_LE(now, Ages::kOldest);
     last = now;
   }
-  EXPECT_LE(buckets.age_of(INT64_MIN), GapBuckets::kOldest);
+  EXPECT_LE(ages.of(INT64_MIN), Ages::kOldest);
 }
 
-TEST(GapBuckets, TellsSecondsApartAmongTheYoungAndMinutesAmongTheOld) {
-  const std::vector<std::pair<std::string, int64_t>> labels = {{"a", 1'000 * kDay}};
-  const LabelTable table = table_of(labels);
-  const GapBuckets buckets(table);
-  EXPECT_NE(buckets.age_of(999 * kDay), buckets.age_of(999 * kDay - 1'000'000));
-  EXPECT_NE(buckets.age_of(100 * kDay), buckets.age_of(100 * kDay - 600'000'000));
+TEST(Ages, TellsSecondsApartAmongTheYoungAndMinutesAmongTheOld) {
+  const Ages ages(1'000 * kDay);
+  EXPECT_NE(ages.of(999 * kDay), ages.of(999 * kDay - 1'000'000));
+  EXPECT_NE(ages.of(100 * kDay), ages.of(100 * kDay - 600'000'000));
 }
 
 // Each kind of loops that this machine, or sanitizer, can run.
@@ -68,8 +64,7 @@ TEST_P(GapFilterLoops, LetEveryRowThroughThatMayWinAndFewOthers) {
       labels.emplace_back("long" + std::to_string(key),
                           static_cast<int64_t>(random() % (90 * kDay)));
   const LabelTable table = table_of(labels);
-  const GapBuckets buckets(table);
-  GapFilter filter(table, buckets, GetParam());
+  GapFilter filter(table, 2, GetParam());
   std::vector<int64_t> best(table.slots(), INT64_MIN);
   size_t passed = 0, rows = 0;
   while (rows < 100'000) {
@@ -83,20 +78,20 @@ TEST_P(GapFilterLoops, LetEveryRowThroughThatMayWinAndFewOthers) {
       events.push_back(static_cast<int64_t>(random() % (100 * kDay)));
     }
     std::vector<uint32_t> ages(keys.size()), candidates(keys.size());
-    buckets.ages_of(events.data(), events.size(), ages.data(), GetParam());
+    filter.ages().of_each(events.data(), events.size(), ages.data(), GetParam());
     candidates.resize(
         filter.candidates(hashes.data(), ages.data(), keys.size(), candidates.data()));
     rows += keys.size();
     passed += candidates.size();
     for (uint32_t row = 0; row < keys.size(); ++row) {
-      ASSERT_EQ(ages[row], buckets.age_of(events[row]));
+      ASSERT_EQ(ages[row], filter.ages().of(events[row]));
       const LabelGroup* group = table.find(hashes[row], keys[row]);
       const uint32_t slot = group == nullptr ? kNoSlot : table.slot_at(*group, events[row]);
       if (slot == kNoSlot || events[row] < best[slot]) continue;
       ASSERT_TRUE(std::binary_search(candidates.begin(), candidates.end(), row))
           << keys[row] << " at " << events[row];
       best[slot] = events[row];
-      filter.raise(slot, buckets.age_of(events[row]));
+      filter.raise(slot, events[row]);
     }
   }
   EXPECT_LT(passed, rows / 4);
@@ -109,15 +104,14 @@ TEST_P(GapFilterLoops, AgreeWithOneAnother) {
     labels.emplace_back("key" + std::to_string(random() % 300),
                         static_cast<int64_t>(random() % (90 * kDay)));
   const LabelTable table = table_of(labels);
-  const GapBuckets buckets(table);
-  const GapFilter filter(table, buckets, GetParam()), plain(table, buckets, Simd::kNone);
+  const GapFilter filter(table, 2, GetParam()), plain(table, 1, Simd::kNone);
   std::vector<uint64_t> hashes;
   std::vector<uint32_t> ages;
   for (int i = 0; i < 50'000; ++i) {
     hashes.push_back(hash64("key" + std::to_string(random() % 400)));
     ages.push_back(random() % 50 == 0
-                       ? GapBuckets::kFuture
-                       : buckets.age_of(static_cast<int64_t>(random() % (95 * kDay))));
+                       ? Ages::kFuture
+                       : filter.ages().of(static_cast<int64_t>(random() % (95 * kDay))));
   }
   std::vector<uint32_t> kept(hashes.size()), wanted(hashes.size());
   kept.resize(filter.candidates(hashes.data(), ages.data(), hashes.size(), kept.data()));
@@ -128,10 +122,9 @@ TEST_P(GapFilterLoops, AgreeWithOneAnother) {
 
 TEST_P(GapFilterLoops, OfNoLabelsLetNothingThrough) {
   const LabelTable table = table_of({});
-  const GapBuckets buckets(table);
-  const GapFilter filter(table, buckets, GetParam());
+  const GapFilter filter(table, 2, GetParam());
   const uint64_t hash = 42;
-  const uint32_t age = buckets.age_of(0);
+  const uint32_t age = filter.ages().of(0);
   uint32_t out = 0;
   EXPECT_EQ(filter.candidates(&hash, &age, 1, &out), 0u);
 }

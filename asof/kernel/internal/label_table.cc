@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <span>
 #include <utility>
 
@@ -35,7 +36,7 @@ bool before_by_key(const LabelItem& a, const LabelItem& b) {
 // Divides the items by the first bits of their hashes, so that the parts can be sorted independently of each other. Returns
 // where each part begins.
 std::array<size_t, kParts + 1> scatter(std::vector<std::vector<LabelItem>> pieces,
-                                       std::vector<LabelItem>& out, size_t threads) {
+                                       Buffer<LabelItem>& out, size_t threads) {
   std::vector<std::span<const LabelItem>> chunks;
   size_t total = 0;
   for (const std::vector<LabelItem>& piece : pieces) {
@@ -54,7 +55,7 @@ std::array<size_t, kParts + 1> scatter(std::vector<std::vector<LabelItem>> piece
     for (std::array<size_t, kParts>& place : places) next += std::exchange(place[part], next);
   }
   starts[kParts] = next;
-  out.resize(total);
+  out = Buffer<LabelItem>(total);
   parallel_for(chunks.size(), threads, [&](size_t c) {
     for (const LabelItem& item : chunks[c]) out[places[c][part_of(item.hash)]++] = item;
   });
@@ -68,6 +69,8 @@ struct LabelTable::Part {
   std::span<LabelItem> items;
   size_t groups = 0, slots = 0;
   size_t first_group = 0, first_slot = 0;
+  size_t first_bucket = 0, end_bucket = 0;
+  int64_t last_time_us = std::numeric_limits<int64_t>::min();
 
   void sort_and_count() {
     std::sort(items.begin(), items.end(), before);
@@ -88,11 +91,11 @@ struct LabelTable::Part {
 };
 
 void LabelTable::build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads) {
-  std::vector<LabelItem> sorted;
+  Buffer<LabelItem> sorted;
   const std::array<size_t, kParts + 1> starts = scatter(std::move(pieces), sorted, threads);
   std::vector<Part> parts(kParts);
   for (size_t i = 0; i < kParts; ++i)
-    parts[i].items = std::span(sorted).subspan(starts[i], starts[i + 1] - starts[i]);
+    parts[i].items = std::span(sorted.data() + starts[i], starts[i + 1] - starts[i]);
   parallel_for(kParts, threads, [&](size_t i) { parts[i].sort_and_count(); });
   size_t groups = 0, slots = 0;
   for (Part& part : parts) {
@@ -101,16 +104,29 @@ void LabelTable::build(std::vector<std::vector<LabelItem>> pieces, size_t labels
     groups += part.groups;
     slots += part.slots;
   }
-  groups_.resize(groups);
-  times_.resize(slots);
+  // About one slot a bucket, and at least one bucket a part, so that each fills its own.
+  const unsigned bits = std::max(kPartBits, static_cast<unsigned>(std::bit_width(slots)));
+  const size_t buckets = size_t{1} << bits;
+  shift_ = 64 - bits;
+  first_groups_ = Buffer<uint32_t>(buckets + 1);
+  first_slots_ = Buffer<uint32_t>(buckets + 1);
+  first_groups_[buckets] = static_cast<uint32_t>(groups);
+  first_slots_[buckets] = static_cast<uint32_t>(slots);
+  groups_ = Buffer<LabelGroup>(groups);
+  times_ = Buffer<int64_t>(slots);
   slot_of_position_.assign(labels, kNoSlot);
-  parallel_for(kParts, threads, [&](size_t i) { fill(parts[i]); });
-  index_groups();
+  parallel_for(kParts, threads, [&](size_t i) {
+    parts[i].first_bucket = buckets / kParts * i;
+    parts[i].end_bucket = buckets / kParts * (i + 1);
+    fill(parts[i]);
+  });
+  for (const Part& part : parts) last_time_us_ = std::max(last_time_us_, part.last_time_us);
 }
 
-void LabelTable::fill(const Part& part) {
+void LabelTable::fill(Part& part) {
   auto group = static_cast<uint32_t>(part.first_group),
        slot = static_cast<uint32_t>(part.first_slot);
+  size_t bucket = part.first_bucket;
   for (size_t i = 0; i < part.items.size(); ++i) {
     const LabelItem& item = part.items[i];
     bool new_key = i == 0 || !same_key(part.items[i - 1], item);
@@ -118,7 +134,11 @@ void LabelTable::fill(const Part& part) {
     if (new_time && i != 0) ++slot;
     if (new_key) {
       if (i != 0) ++group;
-      LabelGroup& added = groups_[group];
+      for (; bucket <= item.hash >> shift_; ++bucket) {
+        first_groups_[bucket] = group;
+        first_slots_[bucket] = slot;
+      }
+      LabelGroup& added = *new (&groups_[group]) LabelGroup();
       added.hash = item.hash;
       added.begin = slot;
       added.first_time_us = item.time_us;
@@ -132,30 +152,20 @@ void LabelTable::fill(const Part& part) {
     groups_[group].last_time_us = item.time_us;
     groups_[group].count = slot - groups_[group].begin + 1;
     times_[slot] = item.time_us;
+    part.last_time_us = std::max(part.last_time_us, item.time_us);
     slot_of_position_[item.position] = slot;
   }
-}
-
-void LabelTable::index_groups() {
-  size_t size = 16;
-  while (size < 2 * groups_.size()) size *= 2;
-  entries_.assign(size, {});
-  for (uint32_t i = 0; i < groups_.size(); ++i) {
-    size_t at = home_of(groups_[i].hash);
-    while (entries_[at].group != 0) at = (at + 1) & (size - 1);
-    entries_[at] = {static_cast<uint32_t>(groups_[i].hash >> 32), i + 1};
+  for (; bucket < part.end_bucket; ++bucket) {
+    first_groups_[bucket] = static_cast<uint32_t>(part.first_group + part.groups);
+    first_slots_[bucket] = static_cast<uint32_t>(part.first_slot + part.slots);
   }
 }
 
 const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {
-  auto tag = static_cast<uint32_t>(hash >> 32);
-  for (size_t at = home_of(hash);; at = (at + 1) & (entries_.size() - 1)) {
-    const Entry& entry = entries_[at];
-    if (entry.group == 0) return nullptr;
-    if (entry.tag != tag) continue;
-    const LabelGroup& group = groups_[entry.group - 1];
-    if (group.hash == hash && group.key() == key) return &group;
-  }
+  const uint32_t* first = &first_groups_[hash >> shift_];
+  for (uint32_t i = first[0]; i < first[1]; ++i)
+    if (groups_[i].hash == hash && groups_[i].key() == key) return &groups_[i];
+  return nullptr;
 }
 
 uint32_t LabelTable::slot_at(const LabelGroup& group, int64_t from_us) const {

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <optional>
-#include <string>
+#include <new>
+#include <span>
 #include <string_view>
 #include <vector>
+
+#include "asof/kernel/internal/buffer.h"
 
 namespace asof::kernel {
 
@@ -46,50 +48,45 @@ struct LabelItem {
   std::string_view key_view() const { return {key, key_size}; }
 };
 
+// Groups stand in the order of their hashes, and slots in that of their groups; buckets divide both by the first bits of the hash.
 // Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
 class LabelTable {
  public:
   // The items of each piece in any order; their keys must live as long as the table.
   void build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads);
 
-  void prefetch_entry(uint64_t hash) const { __builtin_prefetch(&entries_[home_of(hash)]); }
-  // The first group that may be the key's, or kNoSlot; next_group() goes on from there.
-  uint32_t first_group(uint64_t hash) const { return probe(home_of(hash), hash); }
-  void prefetch_group(uint32_t group) const { __builtin_prefetch(&groups_[group]); }
+  void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(&first_groups_[hash >> shift_]); }
+  // Where the key's group is, if there is one. After prefetch_bucket().
+  void prefetch_group(uint64_t hash) const {
+    __builtin_prefetch(groups_.data() + first_groups_[hash >> shift_]);
+  }
   // The key's group, or null.
   const LabelGroup* find(uint64_t hash, std::string_view key) const;
   // The slot of the group's first time at or after `from_us`, or kNoSlot.
   uint32_t slot_at(const LabelGroup& group, int64_t from_us) const;
 
+  // Where the slots of each bucket begin; they end where those of the next begin.
+  const uint32_t* first_slots() const { return first_slots_.data(); }
+  unsigned bucket_shift() const { return shift_; }
+
   uint32_t slot_of(size_t position) const { return slot_of_position_[position]; }
   int64_t time_of(uint32_t slot) const { return times_[slot]; }
+  // Of all labels; the earliest time there is where there are none.
+  int64_t last_time_us() const { return last_time_us_; }
   size_t labels() const { return slot_of_position_.size(); }
   size_t slots() const { return times_.size(); }
-  const std::vector<LabelGroup>& groups() const { return groups_; }
+  std::span<const LabelGroup> groups() const { return groups_.all(); }
 
  private:
-  struct Entry {
-    uint32_t tag = 0;    // the upper half of the hash
-    uint32_t group = 0;  // index + 1; 0 = free
-  };
   struct Part;
+  void fill(Part& part);
 
-  size_t home_of(uint64_t hash) const { return hash & (entries_.size() - 1); }
-  uint32_t probe(size_t at, uint64_t hash) const {
-    auto tag = static_cast<uint32_t>(hash >> 32);
-    for (;; at = (at + 1) & (entries_.size() - 1)) {
-      const Entry& entry = entries_[at];
-      if (entry.group == 0) return kNoSlot;
-      if (entry.tag == tag) return entry.group - 1;
-    }
-  }
-  void fill(const Part& part);
-  void index_groups();
-
-  std::vector<Entry> entries_;
-  std::vector<LabelGroup> groups_;
-  std::vector<int64_t> times_;              // by slot
+  unsigned shift_ = 63;
+  Buffer<uint32_t> first_groups_, first_slots_;  // by bucket, and the end
+  Buffer<LabelGroup> groups_;
+  Buffer<int64_t> times_;                   // by slot
   std::vector<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
+  int64_t last_time_us_ = std::numeric_limits<int64_t>::min();
 };
 
 }  // namespace asof::kernel
