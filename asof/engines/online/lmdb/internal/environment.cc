@@ -141,6 +141,9 @@ Result<void> Environment::open_files() {
   if (code != 0) return to_error(code, "cannot open it");
   int dead = 0;
   mdb_reader_check(env_, &dead);  // frees the slots of processes that died; harmless where it fails
+  MDB_stat stat;
+  mdb_env_stat(env_, &stat);  // fails only where there is no environment
+  page_bytes_ = stat.ms_psize;
 
   MDB_txn* transaction = nullptr;
   code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &transaction);

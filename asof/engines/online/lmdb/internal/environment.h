@@ -59,6 +59,7 @@ class Environment {
   const FileIdentity& identity() const { return identity_; }
   Error to_error(int code, std::string_view doing) const;
   MDB_dbi database() const { return database_; }
+  size_t page_bytes() const { return page_bytes_; }
 
  private:
   friend class ReadTransaction;
@@ -77,6 +78,7 @@ class Environment {
   EnvironmentSettings settings_;
   MDB_env* env_ = nullptr;
   MDB_dbi database_ = 0;
+  size_t page_bytes_ = 0;
   FileIdentity identity_;
   pid_t process_ = 0;
   std::mutex idle_mutex_;

@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <shared_mutex>
 
 #include "asof/base/clock.h"
 #include "asof/base/hash.h"
 #include "asof/engines/online/lmdb/internal/meta.h"
 #include "asof/engines/online/lmdb/internal/row_access.h"
+#include "asof/engines/online/lmdb/internal/row_packing.h"
 
 namespace asof::engines::online::lmdb {
 
@@ -38,10 +39,13 @@ struct Opened {
 class TransactionBudget {
  public:
   explicit TransactionBudget(int64_t duration_us) : until_us_(steady_now_us() + duration_us) {}
-  bool is_spent_by(uint64_t bytes) {
+  bool is_spent_by(uint64_t bytes, size_t rows) {
     bytes_ += bytes;
+    rows_ += rows;
     if (bytes_ >= kTransactionBytes) return true;
-    return ++rows_ % kRowsBetweenTimeChecks == 0 && steady_now_us() >= until_us_;
+    if (rows_ < kRowsBetweenTimeChecks) return false;
+    rows_ = 0;
+    return steady_now_us() >= until_us_;
   }
 
  private:
@@ -50,15 +54,20 @@ class TransactionBudget {
   size_t rows_ = 0;
 };
 
-// Positions of `rows` in the order of their keys, repeated keys in the order given; empty where they are sorted already.
-std::vector<uint32_t> sort_order(std::span<const KeyRow> rows) {
+// `rows` in the order of their keys, repeated keys in the order given; in `copy` where they are not sorted already.
+std::span<const KeyRow> sort(std::span<const KeyRow> rows, std::vector<KeyRow>& copy) {
   auto by_key = [](const KeyRow& a, const KeyRow& b) { return a.key < b.key; };
-  if (std::is_sorted(rows.begin(), rows.end(), by_key)) return {};
-  std::vector<uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return by_key(rows[a], rows[b]); });
-  return order;
+  if (std::is_sorted(rows.begin(), rows.end(), by_key)) return rows;
+  copy.assign(rows.begin(), rows.end());
+  std::stable_sort(copy.begin(), copy.end(), by_key);
+  return copy;
+}
+
+WriteCounts& operator+=(WriteCounts& sum, const WriteCounts& counts) {
+  sum.inserted += counts.inserted;
+  sum.replaced += counts.replaced;
+  sum.kept += counts.kept;
+  return sum;
 }
 
 class LmdbStore final : public store::OnlineStore {
@@ -201,6 +210,23 @@ Result<void> LmdbStore::read_group(Opened& opened, ReadTransaction& reader, cons
   return {};
 }
 
+// Puts a stretch's rows, fewer where the transaction has lasted long enough, and takes them off `rows`. LMDB's code.
+int put_one_by_one(RowEditor& editor, TransactionBudget& budget, std::span<const KeyRow>& rows,
+                   WriteCounts& counts, bool& is_spent) {
+  for (size_t n = std::min(rows.size(), RowPacker::kRowsAStretch); n > 0 && !is_spent; --n) {
+    const KeyRow& given = rows.front();
+    RowEditor::Outcome outcome;
+    if (int code = editor.put_greatest(given.key, given.row, outcome); code != 0) return code;
+    counts.inserted += outcome == RowEditor::Outcome::kInserted;
+    counts.replaced += outcome == RowEditor::Outcome::kReplaced;
+    counts.kept += outcome == RowEditor::Outcome::kKept;
+    is_spent = budget.is_spent_by(
+        outcome == RowEditor::Outcome::kKept ? 0 : given.key.size() + given.row.size(), 1);
+    rows = rows.subspan(1);
+  }
+  return 0;
+}
+
 Result<WriteCounts> LmdbStore::write(const Table& table, const Slot& slot,
                                      std::span<const KeyRow> rows) {
   WriteCounts counts;
@@ -208,21 +234,23 @@ Result<WriteCounts> LmdbStore::write(const Table& table, const Slot& slot,
   ASOF_TRY_ASSIGN(std::shared_ptr<Opened> now, opened_where_path_is());
   Environment& environment = *now->environment;
   ASOF_TRY_ASSIGN(uint32_t number, table_number_for_writing(*now, table));
-  const std::vector<uint32_t> order = sort_order(rows);
-  for (size_t at = 0; at < rows.size();) {
+  std::vector<KeyRow> copy;
+  rows = sort(rows, copy);
+  RowPacker packer(environment, number, slot_number(slot));
+  while (!rows.empty()) {
     ASOF_TRY_ASSIGN(WriteTransaction writer, environment.begin_write());
-    RowEditor editor(writer, number, slot_number(slot), settings_.hash_long_key);
     TransactionBudget budget(settings_.transaction_us);
-    for (bool is_spent = false; at < rows.size() && !is_spent; ++at) {
-      const KeyRow& given = rows[order.empty() ? at : order[at]];
-      RowEditor::Outcome outcome;
-      if (int code = editor.put_greatest(given.key, given.row, outcome); code != 0)
+    for (bool is_spent = false; !rows.empty() && !is_spent;) {
+      RowPacker::Outcome packed;
+      if (int code = packer.put(writer, rows, packed); code != 0)
         return environment.to_error(code, "cannot write");
-      counts.inserted += outcome == RowEditor::Outcome::kInserted;
-      counts.replaced += outcome == RowEditor::Outcome::kReplaced;
-      counts.kept += outcome == RowEditor::Outcome::kKept;
-      is_spent = budget.is_spent_by(
-          outcome == RowEditor::Outcome::kKept ? 0 : given.key.size() + given.row.size());
+      counts += packed.counts;
+      rows = rows.subspan(packed.taken);
+      is_spent = budget.is_spent_by(packed.bytes_put, packed.rows_put);
+      if (packed.taken != 0) continue;
+      RowEditor editor(writer, number, slot_number(slot), settings_.hash_long_key);
+      if (int code = put_one_by_one(editor, budget, rows, counts, is_spent); code != 0)
+        return environment.to_error(code, "cannot write");
     }
     ASOF_TRY(writer.commit());
   }
@@ -306,7 +334,7 @@ Result<uint64_t> LmdbStore::erase(const Table& table, const Slot& slot,
         if (code == 0) code = mdb_cursor_del(writer.cursor(), 0);
         if (code != 0) return environment.to_error(code, "cannot erase");
         ++erased;
-        is_spent = budget.is_spent_by(keys[at].size());
+        is_spent = budget.is_spent_by(keys[at].size(), 1);
       }
       ASOF_TRY(writer.commit());
     }
