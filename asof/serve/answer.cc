@@ -1,10 +1,10 @@
 #include "asof/serve/answer.h"
 
+#include <cstring>
+
 namespace asof::serve {
 
 namespace {
-
-constexpr std::string_view kEpoch = R"("1970-01-01T00:00:00Z")";
 
 // `"PRESENT"`, quoted once.
 std::string_view quoted(Status status) {
@@ -27,16 +27,37 @@ void close_list(TextBuffer& out, size_t start, char end) {
   }
 }
 
+// A row's event time as JSON.
+class EventTimeText {
+ public:
+  explicit EventTimeText(std::string_view row) {
+    constexpr uint64_t kSign = uint64_t{1} << 63;
+    const uint64_t ordered = codec::RowTimes::of_row(row).event;
+    text_[0] = '"';
+    char* end = write_rfc3339(text_ + 1, {static_cast<int64_t>(ordered ^ kSign)});
+    *end++ = '"';
+    size_ = static_cast<size_t>(end - text_);
+  }
+  std::string_view view() const { return {text_, size_}; }
+
+ private:
+  char text_[kMaxNumberSize + 2];
+  size_t size_;
+};
+
 }  // namespace
 
-FoundRow AnswerWriter::find(const PlannedFeature& feature, size_t entity) const {
-  return find_row(plan_, rows_, feature, entity, now_);
+Status AnswerWriter::status_of(const PlannedFeature& feature, const FoundRow& found) const {
+  if (found.status != Status::kPresent) return found.status;
+  const codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], found.bytes);
+  return row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue;
 }
 
 Status AnswerWriter::append_cell(TextBuffer& out, const PlannedFeature& feature,
                                  const FoundRow& found) {
-  if (counts_ != nullptr) ++(*counts_)[feature.view][static_cast<size_t>(found.status)];
-  if (found.status == Status::kPresent) {
+  const Status status = status_of(feature, found);
+  if (counts_ != nullptr) ++(*counts_)[feature.view][static_cast<size_t>(status)];
+  if (status == Status::kPresent) {
     codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], found.bytes);
     append_json_cell(out, row, *feature.cell, feature.type, style_);
   } else if (feature.default_value) {
@@ -44,7 +65,7 @@ Status AnswerWriter::append_cell(TextBuffer& out, const PlannedFeature& feature,
   } else {
     out.append("null");
   }
-  return found.status;
+  return status;
 }
 
 void AnswerWriter::append_key(TextBuffer& out, size_t entity, size_t column) const {
@@ -59,30 +80,52 @@ void AnswerWriter::append_key(TextBuffer& out, size_t entity, size_t column) con
   }
 }
 
-void AnswerWriter::append_event_time(TextBuffer& out, const FoundRow& found) const {
-  if (found.bytes.empty()) return out.append("null");
-  constexpr uint64_t kSign = uint64_t{1} << 63;
-  uint64_t ordered = codec::RowTimes::of_row(found.bytes).event;
-  append_json_timestamp(out, {static_cast<int64_t>(ordered ^ kSign)}, {});
+// True where every value is present.
+bool AnswerWriter::append_features(TextBuffer& out, const FeatureRun& run, const FoundRow& found) {
+  bool all_present = true;
+  for (size_t i = run.begin; i < run.end; ++i) {
+    const PlannedFeature& feature = plan_.features[i];
+    out.append(feature.json_name);
+    all_present &= append_cell(out, feature, found) == Status::kPresent;
+    out.push_back(',');
+  }
+  return all_present;
 }
 
-void AnswerWriter::append_statuses(TextBuffer& out, size_t entity) const {
-  out.append(R"(,"status":{)");
-  size_t start = out.size();
-  for (const PlannedFeature& feature : plan_.features) {
-    out.append(feature.json_name);
-    out.append(quoted(find(feature, entity).status));
+void AnswerWriter::append_statuses(TextBuffer& out, const FeatureRun& run,
+                                   const RunRow& row) const {
+  if (row.all_present) return out.append(run.present);
+  for (size_t i = run.begin; i < run.end; ++i) {
+    out.append(plan_.features[i].json_name);
+    out.append(quoted(status_of(plan_.features[i], row.found)));
     out.push_back(',');
   }
-  close_list(out, start, '}');
-  out.append(R"(,"event_time":{)");
-  start = out.size();
-  for (const PlannedFeature& feature : plan_.features) {
-    out.append(feature.json_name);
-    append_event_time(out, find(feature, entity));
+}
+
+void AnswerWriter::append_event_times(TextBuffer& out, const FeatureRun& run,
+                                      const FoundRow& found) const {
+  if (!found.bytes.empty()) {
+    const EventTimeText time(found.bytes);
+    if (time.view().size() == kJsonEpoch.size()) {
+      const size_t start = out.size();
+      out.append(run.event_times);
+      for (size_t offset : run.time_offsets)
+        std::memcpy(out.data() + start + offset, time.view().data(), kJsonEpoch.size());
+      return;
+    }
+    return append_each(out, run, time.view());
+  }
+  append_each(out, run, "null");
+}
+
+// The same value for each.
+void AnswerWriter::append_each(TextBuffer& out, const FeatureRun& run,
+                               std::string_view value) const {
+  for (size_t i = run.begin; i < run.end; ++i) {
+    out.append(plan_.features[i].json_name);
+    out.append(value);
     out.push_back(',');
   }
-  close_list(out, start, '}');
 }
 
 void AnswerWriter::append_entity(TextBuffer& out, size_t entity) {
@@ -94,14 +137,28 @@ void AnswerWriter::append_entity(TextBuffer& out, size_t entity) {
   }
   out.append(R"("features":{)");
   size_t start = out.size();
-  for (const PlannedFeature& feature : plan_.features) {
-    out.append(feature.json_name);
-    append_cell(out, feature, find(feature, entity));
-    out.push_back(',');
+  of_runs_.clear();
+  for (const FeatureRun& run : plan_.runs) {
+    const FoundRow found = find_row_of_run(plan_, rows_, run, entity, now_);
+    const bool all_present = append_features(out, run, found);
+    if (style_.status) of_runs_.push_back({found, all_present});
   }
   close_list(out, start, '}');
-  if (style_.status) append_statuses(out, entity);
+  if (style_.status) append_origins(out);
   out.push_back('}');
+}
+
+// Statuses and event times of the entity at hand.
+void AnswerWriter::append_origins(TextBuffer& out) const {
+  out.append(R"(,"status":{)");
+  size_t start = out.size();
+  for (size_t i = 0; i < plan_.runs.size(); ++i) append_statuses(out, plan_.runs[i], of_runs_[i]);
+  close_list(out, start, '}');
+  out.append(R"(,"event_time":{)");
+  start = out.size();
+  for (size_t i = 0; i < plan_.runs.size(); ++i)
+    append_event_times(out, plan_.runs[i], of_runs_[i].found);
+  close_list(out, start, '}');
 }
 
 void AnswerWriter::append_rows(TextBuffer& out) {
@@ -133,43 +190,60 @@ void AnswerWriter::append_feast_key(TextBuffer& out, size_t column) const {
   out.append(R"(,"event_timestamps":[)");
   start = out.size();
   for (size_t entity = 0; entity < entities_.size(); ++entity) {
-    out.append(kEpoch);
+    out.append(kJsonEpoch);
     out.push_back(',');
   }
   close_list(out, start, ']');
   out.append("},");
 }
 
-void AnswerWriter::append_feast_feature(TextBuffer& out, const PlannedFeature& feature,
-                                        std::vector<FoundRow>& found) {
-  found.clear();
-  out.append(R"({"values":[)");
-  size_t start = out.size();
-  for (size_t entity = 0; entity < entities_.size(); ++entity) {
-    found.push_back(find(feature, entity));
-    append_cell(out, feature, found.back());
+void AnswerWriter::append_feast_statuses(TextBuffer& out, const PlannedFeature& feature,
+                                         bool all_present) {
+  // One such list is like the other.
+  if (all_present && present_end_ != 0) return out.append_again(present_begin_, present_end_);
+  const size_t start = out.size();
+  for (const FoundRow& found : of_entities_) {
+    out.append(quoted(status_of(feature, found)));
     out.push_back(',');
   }
   close_list(out, start, ']');
-  out.append(R"(,"statuses":[)");
-  start = out.size();
-  for (const FoundRow& f : found) {
-    out.append(quoted(f.status));
-    out.push_back(',');
-  }
-  close_list(out, start, ']');
-  out.append(R"(,"event_timestamps":[)");
-  start = out.size();
-  for (const FoundRow& f : found) {
-    if (f.bytes.empty()) {
-      out.append(kEpoch);
-    } else {
-      append_event_time(out, f);
+  if (!all_present) return;
+  present_begin_ = start;
+  present_end_ = out.size();
+}
+
+// The features of a run have their event times in common.
+void AnswerWriter::append_feast_run(TextBuffer& out, const FeatureRun& run) {
+  of_entities_.clear();
+  for (size_t entity = 0; entity < entities_.size(); ++entity)
+    of_entities_.push_back(find_row_of_run(plan_, rows_, run, entity, now_));
+  size_t times_begin = 0, times_end = 0;
+  for (size_t i = run.begin; i < run.end; ++i) {
+    const PlannedFeature& feature = plan_.features[i];
+    out.append(R"({"values":[)");
+    const size_t start = out.size();
+    bool all_present = true;
+    for (const FoundRow& found : of_entities_) {
+      all_present &= append_cell(out, feature, found) == Status::kPresent;
+      out.push_back(',');
     }
-    out.push_back(',');
+    close_list(out, start, ']');
+    out.append(R"(,"statuses":[)");
+    append_feast_statuses(out, feature, all_present);
+    out.append(R"(,"event_timestamps":[)");
+    if (times_end != 0) {
+      out.append_again(times_begin, times_end);
+    } else {
+      times_begin = out.size();
+      for (const FoundRow& found : of_entities_) {
+        out.append(found.bytes.empty() ? kJsonEpoch : EventTimeText(found.bytes).view());
+        out.push_back(',');
+      }
+      close_list(out, times_begin, ']');
+      times_end = out.size();
+    }
+    out.append("},");
   }
-  close_list(out, start, ']');
-  out.append("},");
 }
 
 void AnswerWriter::append_feast(TextBuffer& out, std::span<const size_t> key_order) {
@@ -186,9 +260,7 @@ void AnswerWriter::append_feast(TextBuffer& out, std::span<const size_t> key_ord
   out.append(R"(},"results":[)");
   start = out.size();
   for (size_t i = 0; i < plan_.request_keys.size(); ++i) append_feast_key(out, key(i));
-  std::vector<FoundRow> found;
-  found.reserve(entities_.size());
-  for (const PlannedFeature& feature : plan_.features) append_feast_feature(out, feature, found);
+  for (const FeatureRun& run : plan_.runs) append_feast_run(out, run);
   close_list(out, start, ']');
   out.push_back('}');
 }

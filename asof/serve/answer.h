@@ -34,14 +34,23 @@ class AnswerWriter {
   void append_feast(TextBuffer& out, std::span<const size_t> key_order);
 
  private:
-  FoundRow find(const PlannedFeature& feature, size_t entity) const;
+  // What one entity has for a run.
+  struct RunRow {
+    FoundRow found;
+    bool all_present = false;  // every value of it, that is
+  };
+
+  Status status_of(const PlannedFeature& feature, const FoundRow& found) const;
   void append_key(TextBuffer& out, size_t entity, size_t column) const;
   Status append_cell(TextBuffer& out, const PlannedFeature& feature, const FoundRow& found);
-  void append_statuses(TextBuffer& out, size_t entity) const;
+  bool append_features(TextBuffer& out, const FeatureRun& run, const FoundRow& found);
+  void append_statuses(TextBuffer& out, const FeatureRun& run, const RunRow& row) const;
+  void append_event_times(TextBuffer& out, const FeatureRun& run, const FoundRow& found) const;
+  void append_each(TextBuffer& out, const FeatureRun& run, std::string_view value) const;
+  void append_origins(TextBuffer& out) const;
   void append_feast_key(TextBuffer& out, size_t column) const;
-  void append_feast_feature(TextBuffer& out, const PlannedFeature& feature,
-                            std::vector<FoundRow>& found);
-  void append_event_time(TextBuffer& out, const FoundRow& found) const;
+  void append_feast_run(TextBuffer& out, const FeatureRun& run);
+  void append_feast_statuses(TextBuffer& out, const PlannedFeature& feature, bool all_present);
 
   const ReadPlan& plan_;
   const ReadRows& rows_;
@@ -49,6 +58,11 @@ class AnswerWriter {
   Timestamp now_;
   JsonStyle style_;
   StatusCounts* counts_;
+  std::vector<RunRow> of_runs_;        // of the entity at hand
+  std::vector<FoundRow> of_entities_;  // of the run at hand
+  // Where `"PRESENT",` stands in the answer once for each entity; nothing yet where both are 0.
+  size_t present_begin_ = 0;
+  size_t present_end_ = 0;
 };
 
 }  // namespace asof::serve

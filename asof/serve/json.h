@@ -22,6 +22,9 @@ struct JsonStyle {
       false;  // timestamps as epoch seconds; an empty list as null, which Feast's client needs
 };
 
+// The length of every time of the years 0 to 9999 that has no fraction of a second.
+inline constexpr std::string_view kJsonEpoch = R"("1970-01-01T00:00:00Z")";
+
 // Units: bytes that write_* may write at most.
 inline constexpr size_t kMaxNumberSize = 40;
 

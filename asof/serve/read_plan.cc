@@ -45,6 +45,7 @@ class Builder {
   std::shared_ptr<const ReadPlan> build() {
     for (const plan::SelectedView& view : selection_.views) places_.push_back(place(view));
     for (const plan::SelectedFeature& feature : selection_.features) add(feature);
+    add_runs();
     for (const Field& key : plan_->request_keys) plan_->json_keys.push_back(json_name(key.name));
     return std::move(plan_);
   }
@@ -102,6 +103,22 @@ class Builder {
       if (feature.cell) feature.type = place.generation->features[*feature.cell].type;
     }
     plan_->features.push_back(std::move(feature));
+  }
+
+  void add_runs() {
+    const std::vector<PlannedFeature>& features = plan_->features;
+    auto in_one_row = [](const PlannedFeature& a, const PlannedFeature& b) {
+      return a.view == b.view && a.group == b.group && a.slot == b.slot &&
+             a.cell.has_value() == b.cell.has_value();
+    };
+    for (size_t i = 0; i < features.size(); ++i) {
+      if (i == 0 || !in_one_row(features[i - 1], features[i])) plan_->runs.push_back({.begin = i});
+      FeatureRun& run = plan_->runs.back();
+      run.end = i + 1;
+      run.present += fmt::format("{}\"{}\",", features[i].json_name, to_string(Status::kPresent));
+      run.time_offsets.push_back(run.event_times.size() + features[i].json_name.size());
+      run.event_times += fmt::format("{}{},", features[i].json_name, kJsonEpoch);
+    }
   }
 
   size_t view_index(const std::string& name) {

@@ -37,6 +37,17 @@ struct PlannedFeature {
   std::optional<Value> default_value;
 };
 
+// Features that follow each other in the answer and stand in one row: what is asked of the row is asked once for all of them, and
+// what their answers have in common is written once, here.
+struct FeatureRun {
+  size_t begin = 0;  // into ReadPlan::features
+  size_t end = 0;
+  std::string present;  // `"name":"PRESENT",` of each
+  // `"name":"1970-01-01T00:00:00Z",` of each, and where the times stand in it.
+  std::string event_times;
+  std::vector<size_t> time_offsets;
+};
+
 // The views of one table under the same key names: one row read an entity.
 struct PlannedGroup {
   store::Table table;
@@ -56,6 +67,7 @@ struct ReadPlan {
   std::vector<std::string> json_keys;  // their names as JSON, with the colon
   std::vector<PlannedGroup> groups;
   std::vector<PlannedFeature> features;  // in the order of the answer
+  std::vector<FeatureRun> runs;          // all of them, in that order
   std::vector<std::string> views;        // concerned: for the marker's check and for metrics
 };
 

@@ -114,6 +114,9 @@ void Read::finish(Result<void> result) {
   done(std::move(result));
 }
 
+namespace {
+
+// The row that counts for any feature that stands where this one does.
 FoundRow find_row(const ReadPlan& plan, const ReadRows& rows, const PlannedFeature& feature,
                   size_t entity, Timestamp now) {
   if (!feature.cell) return {};
@@ -125,7 +128,14 @@ FoundRow find_row(const ReadPlan& plan, const ReadRows& rows, const PlannedFeatu
     case plan::RowStanding::kOutsideMaxAge: return {bytes, Status::kOutsideMaxAge};
     case plan::RowStanding::kCounts: break;
   }
-  return {bytes, row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue};
+  return {bytes, Status::kPresent};
+}
+
+}  // namespace
+
+FoundRow find_row_of_run(const ReadPlan& plan, const ReadRows& rows, const FeatureRun& run,
+                         size_t entity, Timestamp now) {
+  return find_row(plan, rows, plan.features[run.begin], entity, now);
 }
 
 Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t index,
@@ -138,7 +148,10 @@ Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t i
   if (!found.bytes.empty()) {
     codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], found.bytes);
     cell.event_time = row.event_time();
-    if (found.status == Status::kPresent) cell.value = row.value_at(*feature.cell);
+    if (found.status == Status::kPresent) {
+      cell.value = row.value_at(*feature.cell);
+      if (!row.is_present(*feature.cell)) cell.status = Status::kNullValue;
+    }
   }
   if (cell.status != Status::kPresent && feature.default_value) cell.value = *feature.default_value;
   return cell;

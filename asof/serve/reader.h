@@ -93,14 +93,14 @@ class Read final : private store::RowSink {
 // Units: bytes of rows that one read may bring; protects the process from a request for many huge values.
 inline constexpr size_t kMaxReadBytes = size_t{256} << 20;
 
-// A feature's row for an entity, as of `now`: its bytes (empty where none counts) and the feature's status there (rule 6).
+// A feature's row for an entity, as of `now`: its bytes (empty where none counts) and the status of what stands there (rule 6).
 struct FoundRow {
   std::string_view bytes;
   Status status = Status::kNotFound;
 };
-FoundRow find_row(const ReadPlan& plan, const ReadRows& rows, const PlannedFeature& feature,
-                  size_t entity, Timestamp now);
-
+// The same for all features of one run: kPresent where the row's values count, each of which may yet be null.
+FoundRow find_row_of_run(const ReadPlan& plan, const ReadRows& rows, const FeatureRun& run,
+                         size_t entity, Timestamp now);
 // A decoded cell with its status, default applied (rule 6).
 struct Cell {
   Status status = Status::kNotFound;

@@ -45,6 +45,12 @@ class TextBuffer {
     if (!text.empty()) std::memcpy(out, text.data(), text.size());
     size_ += text.size();
   }
+  // What was written from `begin` to `end`, again.
+  void append_again(size_t begin, size_t end) {
+    char* out = reserve(end - begin);
+    std::memcpy(out, data_.get() + begin, end - begin);
+    size_ += end - begin;
+  }
   void push_back(char c) {
     *reserve(1) = c;
     ++size_;
