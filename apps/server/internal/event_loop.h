@@ -22,6 +22,7 @@
 
 #include "apps/server/http_server.h"
 #include "apps/server/internal/request_parser.h"
+#include "apps/server/internal/spare_buffers.h"
 #include "asof/base/clock.h"
 
 namespace asof::server {
@@ -154,6 +155,7 @@ class EventLoop final : public Loop {
 
   const Limits limits;
   std::unique_ptr<Handler> handler;
+  SpareBuffers spare_buffers;
   std::vector<Connection*> connections;
   std::atomic<size_t> connection_count{
       0};  // dealt to this loop, whether it has begun with them or not
