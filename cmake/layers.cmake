@@ -42,5 +42,6 @@ asof_layer(asof/audit                   6 INCLUDES asof/registry asof/training a
                                           LIBRARIES nlohmann_json)
 asof_layer(asof/client                  7 INCLUDES asof/audit asof/registry asof/training asof/materialize asof/ingest
                                           asof/serve LIBRARIES nlohmann_json)
-asof_layer(apps/cli                     8 INCLUDES asof/client apps/server LIBRARIES cli11 nlohmann_json)
+asof_layer(apps/load                    8 INCLUDES asof/base LIBRARIES threads)
+asof_layer(apps/cli                     8 INCLUDES asof/client apps/server apps/load LIBRARIES cli11 nlohmann_json)
 asof_layer(apps/server                  8 INCLUDES asof/client LIBRARIES boost simdjson nlohmann_json)

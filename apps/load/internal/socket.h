@@ -1,0 +1,52 @@
+// Socket: a TCP connection to the server under load, never blocking once it is made.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "apps/load/http.h"
+#include "asof/base/result.h"
+
+namespace asof::load::internal {
+
+// Where a name leads, looked up once.
+struct Endpoint {
+  sockaddr_storage place{};
+  socklen_t size = 0;
+  std::string shown;  // for messages
+};
+// Errors: kUnavailable for a name that is not known.
+Result<Endpoint> resolve(const Address& address);
+
+class Socket {
+ public:
+  Socket() = default;
+  ~Socket() { close(); }
+  Socket(Socket&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+
+  // Waits for the connection, at most `patience_ms`. Errors: kUnavailable, saying why.
+  static Result<Socket> connect(const Endpoint& endpoint, int patience_ms);
+  void close();
+
+  int handle() const { return handle_; }
+  bool is_open() const { return handle_ >= 0; }
+
+  // How many bytes went or came; nothing where the connection has ended. 0 = not now.
+  std::optional<size_t> send(std::string_view bytes);
+  std::optional<size_t> receive(char* into, size_t size);
+
+ private:
+  explicit Socket(int handle) : handle_(handle) {}
+  int handle_ = -1;
+};
+
+}  // namespace asof::load::internal

@@ -1,0 +1,98 @@
+#include "apps/load/load.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "apps/load/internal/generator.h"
+#include "apps/load/internal/socket.h"
+#include "asof/base/clock.h"
+
+namespace asof::load {
+namespace {
+
+using internal::Endpoint;
+using internal::Generator;
+using internal::Socket;
+
+void add(Report& sum, const Report& part) {
+  sum.latency_us.add(part.latency_us);
+  sum.succeeded += part.succeeded;
+  sum.refused += part.refused;
+  sum.failed += part.failed;
+  sum.broken += part.broken;
+  sum.unanswered += part.unanswered;
+  for (const auto& [status, count] : part.statuses) sum.statuses[status] += count;
+  if (sum.first_failure.empty()) sum.first_failure = part.first_failure;
+  sum.seconds = std::max(sum.seconds, part.seconds);
+  sum.generator_busy = std::max(sum.generator_busy, part.generator_busy);
+}
+
+// Waits until the socket has something to read or can be written to. false: not until `deadline_us`.
+bool wait_for(const Socket& socket, short event, int64_t deadline_us) {
+  const int64_t left_us = deadline_us - steady_now_us();
+  if (left_us <= 0) return false;
+  pollfd wanted{socket.handle(), event, 0};
+  return poll(&wanted, 1, static_cast<int>(left_us / 1000 + 1)) > 0;
+}
+
+}  // namespace
+
+Result<Report> run(const Plan& plan) {
+  ASOF_CHECK(!plan.requests.empty() && plan.threads > 0 && plan.threads <= plan.connections);
+  ASOF_TRY_ASSIGN(const Endpoint endpoint, internal::resolve(plan.address));
+  std::vector<std::unique_ptr<Generator>> generators;
+  for (size_t i = 0; i < plan.threads; ++i) {
+    const size_t share = plan.connections / plan.threads + (i < plan.connections % plan.threads);
+    generators.push_back(std::make_unique<Generator>(plan, endpoint, i, share));
+    ASOF_TRY(generators.back()->connect());
+  }
+  std::vector<Result<void>> ends(plan.threads, Result<void>{});
+  std::vector<std::thread> threads;
+  const int64_t start_us = steady_now_us();
+  for (size_t i = 0; i < plan.threads; ++i)
+    threads.emplace_back([&, i] { ends[i] = generators[i]->run(start_us); });
+  for (std::thread& thread : threads) thread.join();
+  Report report;
+  for (const auto& generator : generators) add(report, generator->report());
+  for (Result<void>& end : ends) {
+    if (end) continue;
+    Error failure = std::move(end).error();
+    if (failure.code == ErrorCode::kUnavailable)
+      failure.message += fmt::format(", after {} answers", report.succeeded);
+    return failure;
+  }
+  return report;
+}
+
+Result<Answer> ask(const Address& address, const std::string& request, double patience_seconds) {
+  const int64_t deadline_us = steady_now_us() + static_cast<int64_t>(patience_seconds * 1e6);
+  const Error late = error(ErrorCode::kTimeout, fmt::format("{} did not answer within {:g} s",
+                                                            address.authority(), patience_seconds));
+  const Error ended =
+      error(ErrorCode::kUnavailable,
+            fmt::format("{} closed the connection instead of an answer", address.authority()));
+  ASOF_TRY_ASSIGN(const Endpoint endpoint, internal::resolve(address));
+  ASOF_TRY_ASSIGN(Socket socket,
+                  Socket::connect(endpoint, static_cast<int>(patience_seconds * 1e3)));
+  for (std::string_view unsent = request; !unsent.empty();) {
+    if (!wait_for(socket, POLLOUT, deadline_us)) return late;
+    const auto sent = socket.send(unsent);
+    if (!sent) break;  // refused before it was read whole: the answer may say why
+    unsent.remove_prefix(*sent);
+  }
+  AnswerReader reader;
+  std::vector<char> buffer(64 << 10);
+  for (bool is_whole = false; !is_whole;) {
+    if (!wait_for(socket, POLLIN, deadline_us)) return late;
+    const auto count = socket.receive(buffer.data(), buffer.size());
+    if (!count) return ended;
+    ASOF_TRY_ASSIGN(is_whole, reader.take({buffer.data(), *count}));
+  }
+  return Answer{reader.head().status, std::string(reader.body())};
+}
+
+}  // namespace asof::load
