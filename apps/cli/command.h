@@ -69,6 +69,7 @@ void add_materialize_commands(Commands& commands);  // materialize, runs
 void add_train_command(Commands& commands);
 void add_get_command(Commands& commands);
 void add_serve_command(Commands& commands);
+void add_bench_command(Commands& commands);
 void add_status_commands(Commands& commands);  // status, verify
 void add_setup_commands(Commands& commands);   // schema, doctor, version
 

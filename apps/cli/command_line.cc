@@ -136,6 +136,7 @@ int parse_and_run(int argc, const char* const* argv, Output& out) {
   add_materialize_commands(commands);
   add_get_command(commands);
   add_serve_command(commands);
+  add_bench_command(commands);
   add_status_commands(commands);
   add_setup_commands(commands);
 

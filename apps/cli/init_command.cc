@@ -230,7 +230,7 @@ void add_init_command(Commands& commands) {
   command->add_option("DIR", options->directory, "Where (default: here)");
   CLI::Option* named = command
                            ->add_option("--template", options->template_name,
-                                        "recommender (default), fraud or empty")
+                                        "recommender (default), fraud, benchmark or empty")
                            ->type_name("NAME");
   command->add_option("--from", options->from, "Draft a view from this Parquet or CSV file")
       ->type_name("FILE")

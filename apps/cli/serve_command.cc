@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/own_server.h"
 #include "apps/cli/version.h"
 #include "apps/server/server.h"
 #include "asof/materialize/scheduler.h"
@@ -115,13 +115,6 @@ Result<server::Parts> parts_of(client::Project& project, std::atomic<bool>& load
     };
   }
   return parts;
-}
-
-// This program's own file, for the runs that it starts.
-std::string own_program(const std::string& fallback) {
-  std::error_code failure;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
-  return failure ? fallback : path.string();
 }
 
 // Loads one view in this process.

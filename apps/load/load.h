@@ -46,6 +46,7 @@ struct Report {
   double generator_busy =
       0;  // 0 to 1: CPU time over wall time of the busiest generating thread; near 1 the load measures itself
 
+  uint64_t answers() const { return succeeded + refused + failed; }
   double rate() const { return seconds > 0 ? static_cast<double>(succeeded) / seconds : 0; }
   uint64_t errors() const { return failed + broken + unanswered; }
 };

@@ -29,6 +29,8 @@ output included; the load generators share the cores with the server.
 - Feast's rates are those of its best configuration (one or two workers, 1 to 32 connections, Redis). Where a line says "recorded" they
   were measured before, on a machine of this kind, and not in this run.
 - A NO is a promise that is still to be kept.
+- Without this tree: `asof init b --template benchmark` makes the tables of the serving lines, and `asof bench` measures them, or your
+  own definitions, with the load generator of the open loops here (see [cli.md](cli.md)).
 - To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows and a store of 10 GB, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
   by `make bench BENCH=--docs`.
 """

@@ -8,7 +8,7 @@ import repository
 import shop
 
 COMMANDS = ["init", "validate", "plan", "apply", "list", "show", "history", "rollback", "materialize", "materialize-incremental",
-            "runs", "train", "get", "serve", "status", "verify", "schema", "doctor", "version"]
+            "runs", "train", "get", "serve", "bench", "status", "verify", "schema", "doctor", "version"]
 
 
 OPTION = re.compile(r"(?<![-\w])--[a-z][a-z-]+")
@@ -108,7 +108,7 @@ class Usage(repository.Repository):
 
 class Init(repository.Repository):
     def test_each_template_is_valid_and_applies_at_once(self):
-        for name in ("recommender", "fraud", "empty"):
+        for name in ("recommender", "fraud", "benchmark", "empty"):
             self.good("init", name, "--template", name)
             self.good("-C", name, "validate")
             plan = self.good("-C", name, "plan", "--json").json
