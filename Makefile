@@ -61,12 +61,14 @@ bench: build  ## run the benchmarks; they print figures and assert nothing; BENC
 	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
 
 bench-full: bench-peers  ## every part, the long ones too, with every peer installed and more repeats
-	$(MAKE) bench BENCH="--only start,instructions,load,serve,join,scale,large --runs 5 --seconds 20 $(BENCH)"
+	$(MAKE) bench BENCH="--only start,instructions,load,feast,serve,join,scale,large --runs 5 --seconds 20 $(BENCH)"
 
-bench-peers:  ## install the peers that the benchmarks compare with, pinned, in build/bench/venv
+bench-peers:  ## install the peers that the benchmarks compare with, pinned, in build/bench/venv and venv-feast
 	@mkdir -p build/bench
 	test -x build/bench/venv/bin/python || python3 -m venv build/bench/venv
 	build/bench/venv/bin/pip install --quiet -r bench/peers/requirements.txt
+	test -x build/bench/venv-feast/bin/python || python3 -m venv build/bench/venv-feast
+	build/bench/venv-feast/bin/pip install --quiet -r bench/peers/requirements-feast.txt
 
 format:  ## format every C++ file
 	tools/format.sh

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The benchmark suite: measures what is promised, prints one Markdown table, writes a JSON report and pictures.
 
-    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only start,instructions,load,serve,join] [--docs]
+    bench/run.py --asof build/asof --tools build/release/bin [--out build/bench] [--only start,instructions,load,feast,serve,join] [--docs]
 
 Nothing here asserts: it prints what was reached beside what was asked. Data are made once and kept in the output folder.
 """
 
 import argparse
+import ctypes
 import os
 import pathlib
 import platform
@@ -17,12 +18,16 @@ import sys
 sys.dont_write_bytecode = True
 
 from suite import process, report  # noqa: E402
+from suite.feast import Feast  # noqa: E402
 from suite.instructions import Instructions  # noqa: E402
 from suite.joins import Joins, Scale  # noqa: E402
 from suite.loads import Loads  # noqa: E402
 from suite.peers import Peers  # noqa: E402
 from suite.serving import LargeStore, Serving  # noqa: E402
 from suite.tables import BASE, Tables  # noqa: E402
+
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Start:
@@ -52,9 +57,9 @@ class Start:
                           headline=True)
 
 
-PARTS = {"start": Start, "instructions": Instructions, "load": Loads, "serve": Serving, "join": Joins,
+PARTS = {"start": Start, "instructions": Instructions, "load": Loads, "feast": Feast, "serve": Serving, "join": Joins,
          "scale": Scale, "large": LargeStore}
-MINUTES = ("start", "instructions", "load", "serve", "join")  # what runs unless told otherwise
+MINUTES = ("start", "instructions", "load", "feast", "serve", "join")  # what runs unless told otherwise
 
 
 class Suite:
@@ -75,13 +80,27 @@ class Suite:
         self.rows.append({"what": what, "wanted": wanted, "reached": reached, "met": met, "command": command, **more})
         print(report.row_text(self.rows[-1]), flush=True)
 
+    @staticmethod
+    def commit():
+        found = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+        return f" ({found.stdout.strip()})" if found.returncode == 0 else ""
+
+    @staticmethod
+    def duckdb_version():
+        library = ctypes.CDLL(str(ROOT / "third_party" / "duckdb" / "lib" / "libduckdb.so"))
+        library.duckdb_library_version.restype = ctypes.c_char_p
+        return library.duckdb_library_version().decode().removeprefix("v")
+
     def machine(self):
         cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
         redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=False).stdout
-        versions = [process.run([self.asof, "version"]).text.strip().splitlines()[0]]
+        wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout.split()
+        versions = [process.run([self.asof, "version"]).text.strip().splitlines()[0] + self.commit(), f"DuckDB {self.duckdb_version()}"]
+        versions += [f"wrk {wrk[1]}"] if wrk else []
         versions += [word.replace("v=", "redis ") for word in redis.split() if word.startswith("v=")]
         versions += [f"{name} {version}" for name, version in self.peers.installed.items() if version]
-        return {"cores": os.cpu_count(), "cpu": cpu, "kernel": platform.release(), "versions": ", ".join(versions)}
+        return {"cores": os.cpu_count(), "cpu": cpu, "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30),
+                "kernel": platform.release(), "versions": ", ".join(versions)}
 
 
 def main():
@@ -103,10 +122,12 @@ def main():
     if arguments.docs and not set(names) >= set(MINUTES):
         parser.error(f"--docs wants at least {', '.join(MINUTES)}")
     suite = Suite(arguments)
-    result = {"made": report.now(), "machine": suite.machine(), "rows": suite.rows, "curves": suite.curves}
+    result = {"made": report.now(), "command": " ".join(["bench/run.py", *sys.argv[1:]]), "machine": suite.machine(), "rows": suite.rows,
+              "curves": suite.curves}
     print(f"{report.machine_line(result['machine'])}\n\n| what | asked | reached | met |\n|---|---|---|---|", flush=True)
     for name in names:
         PARTS[name](suite).run()
+    result["files"] = suite.tables.describe_used()
     report.write(result, suite.out)
     print(f"\nThe report is {suite.out / 'report.md'}, with report.json and pictures beside it.")
     if arguments.docs:

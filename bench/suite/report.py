@@ -8,6 +8,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLOURS = {"asof": "#2a6fdb", "duckdb": "#d08a00", "scan": "#888888", "echo": "#888888", "polars": "#b03060", "pandas": "#4d7c0f"}
 
+MET = {True: "yes", False: "NO", None: ""}  # None: nothing was asked
+
 PAGE = """# Benchmarks
 
 What `make bench` prints, on the machine that it names. Each line has the command behind it; the peers run in the same run, interleaved,
@@ -16,38 +18,59 @@ output included; the load generators share the cores with the server.
 
 {machine}
 
-| what | asked | reached | met | command |
-|---|---|---|---|---|
+{head}
 {rows}
 
-{pictures}- The tables: rows of five features in random order, ZSTD Parquet, and 1 M labels, unless a line says otherwise. DuckDB's line is its own
+{pictures}- Seconds are wall time, best of the runs; CPU is user and system time of that run; memory the largest peak of all runs.
+- The tables: rows of five features in random order, ZSTD Parquet, and 1 M labels, unless a line says otherwise. DuckDB's line is its own
   `ASOF LEFT JOIN` of the same library, Parquet to Parquet, which may break ties as it likes and knows no known times. A scan reads the
   same columns of the same file and sums them: no join through that reader can be faster.
 - Serving: 100,000 users, twenty views of ten features; bodies of random users. The echo server is the leanest that we can write: one
   thread a core, epoll, the body back. An open loop sends on a fixed timetable and counts a latency from the instant the request was
   due, so that a stalled server is charged for those that had to wait.
-- Feast's rates are those of its best configuration (one or two workers, 1 to 32 connections, Redis). Where a line says "recorded" they
-  were measured before, on a machine of this kind, and not in this run.
+- Feast's rates are those of its best cell (one or two workers, several numbers of connections, Redis; 10,000 users in place of 100,000,
+  as it takes a minute to load a million rows). Where a line says "recorded" they were measured before, on a machine of this kind, and
+  not in this run: `make bench-peers` installs Feast, and `make bench` then measures it.
 - A NO is a promise that is still to be kept.
 - Without this tree: `asof init b --template benchmark` makes the tables of the serving lines, and `asof bench` measures them, or your
   own definitions, with the load generator of the open loops here (see [cli.md](cli.md)).
 - To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows and a store of 10 GB, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
   by `make bench BENCH=--docs`.
+
+The files that were read, generated from hashes of row numbers (bench/suite/tables.py):
+
+{files}
 """
 
 
 def machine_line(machine):
-    return f"{machine['cores']} cores of an {machine['cpu']} virtual machine, Linux {machine['kernel']}; {machine['versions']}."
+    return (f"{machine['cores']} cores of an {machine['cpu']} virtual machine, {machine['memory_gib']} GiB, Linux {machine['kernel']}; "
+            f"{machine['versions']}.")
 
 
 def markdown(report):
-    lines = [machine_line(report["machine"]), "", "| what | asked | reached | met |", "|---|---|---|---|"]
-    lines += [row_text(row) for row in report["rows"]]
-    return "\n".join(lines) + "\n"
+    lines = [f"{report['made']}, {machine_line(report['machine'])} `{report['command']}`", "", HEAD]
+    lines += [documented(row) for row in report["rows"]]
+    return "\n".join([*lines, "", files_text(report["files"]), ""] if report["files"] else [*lines, ""])
+
+
+HEAD = "| what | asked | reached | met | command |\n|---|---|---|---|---|"
+
+
+def documented(row):
+    return f"{row_text(row)} `{row['command']}` |"
+
+
+def files_text(files):
+    """What the rows were measured on, as a table."""
+    lines = ["| file | rows | columns | row groups | codec | size |", "|---|---|---|---|---|---|"]
+    lines += [f"| {file['name']} | {file['rows']:,} | {file['columns']} | {file['row_groups']} | {file['codec']} | "
+              f"{file['megabytes']:,.1f} MB |" for file in files]
+    return "\n".join(lines)
 
 
 def row_text(row):
-    return f"| {row['what']} | {row['wanted']} | {row['reached']} | {'yes' if row['met'] else 'NO'} |"
+    return f"| {row['what']} | {row['wanted']} | {row['reached']} | {MET[row['met']]} |"
 
 
 def write(report, out):
@@ -63,7 +86,8 @@ def pictures(report):
     by_tool = {}
     for row in report["rows"]:
         for tool, figures in row.get("measured", {}).items():
-            by_tool.setdefault(tool, {})[row["rows"]] = figures
+            if not figures.get("over"):
+                by_tool.setdefault(tool, {})[row["rows"]] = figures
     if any(len(points) > 1 for points in by_tool.values()):
         for field, title, unit in (("seconds", "Point-in-time join of 1 M labels: wall time", "s"),
                                    ("peak_mb", "Point-in-time join of 1 M labels: peak memory", "MB")):
@@ -79,7 +103,6 @@ def pictures(report):
 
 def chart(title, x_unit, y_unit, series):
     """A chart with logarithmic axes, as SVG."""
-
     width, height, left, right, top, bottom = 720, 400, 70, 150, 40, 50
     points = [point for line in series.values() for point in line]
     low_x, high_x = min(x for x, _ in points), max(x for x, _ in points)
@@ -129,14 +152,15 @@ def write_between(path, begin, end, text):
 
 def write_docs(report):
     """Writes docs/benchmarks.md with its pictures, and the tables of the README and of docs/online-stores.md between their markers."""
-    rows = "\n".join(f"{row_text(row)} `{row['command']}` |" for row in report["rows"])
+    rows = "\n".join(documented(row) for row in report["rows"])
     drawn = pictures(report)
     (ROOT / "docs" / "pictures").mkdir(exist_ok=True)
     for name, picture in drawn.items():
         (ROOT / "docs" / "pictures" / name).write_text(picture)
     shown = "".join(f"![{name.removesuffix('.svg').replace('_', ' ')}](pictures/{name})\n\n" for name in drawn)
     line = machine_line(report["machine"])
-    (ROOT / "docs" / "benchmarks.md").write_text(PAGE.format(machine=line, rows=rows, pictures=shown))
+    page = PAGE.format(machine=line, head=HEAD, rows=rows, pictures=shown, files=files_text(report["files"]))
+    (ROOT / "docs" / "benchmarks.md").write_text(page)
     table = "| what | reached |\n|---|---|\n" + "\n".join(
         f"| {row['what']} | {row['reached']} |" for row in report["rows"] if row.get("headline"))
     write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench`.")

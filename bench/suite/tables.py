@@ -1,6 +1,7 @@
 """The generated tables and the repositories over them. Everything follows from hashes of row numbers: the same on every machine,
 made once and kept in the output folder, under a name that says what it is."""
 
+import json
 import pathlib
 import shutil
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Tables:
         self.asof = asof
         self.data = out / "data"
         self.data.mkdir(parents=True, exist_ok=True)
+        self.used = set()  # the files of this run
 
     def sql(self, *statements):
         return process.run([self.tools / "bench_sql", *statements])
@@ -60,6 +62,7 @@ class Tables:
             part = path.with_suffix(".part")
             self.sql(f"COPY ({select}) TO '{part}' (FORMAT parquet, {options})")
             part.rename(path)
+        self.used.add(path)
         return path
 
     def features(self, shape):
@@ -101,6 +104,18 @@ class Tables:
                           f"SELECT i::BIGINT AS user_id, {BASE} AS event_timestamp, {cells} FROM range({users}) t(i)",
                           "COMPRESSION zstd")
 
+    def describe_used(self):
+        """The files of this run as their own footers tell: rows, columns, row groups and codecs."""
+        if not self.used:
+            return []
+        files = "[" + ", ".join(f"'{path}'" for path in sorted(self.used)) + "]"
+        told = self.out / "files.json"
+        self.sql(f"""COPY (SELECT parse_filename(file_name) AS name, any_value(num_rows) AS rows, count(DISTINCT path_in_schema) AS columns,
+            any_value(num_row_groups) AS row_groups, string_agg(DISTINCT compression, ', ') AS codec
+            FROM parquet_metadata({files}) JOIN parquet_file_metadata({files}) USING (file_name) GROUP BY name ORDER BY name)
+            TO '{told}' (FORMAT json, ARRAY true)""")
+        return [{**file, "megabytes": round((self.data / file["name"]).stat().st_size / 1e6, 1)} for file in json.loads(told.read_text())]
+
     # --- repositories -------------------------------------------------------------------------------------------
 
     def repository(self, name, online, definitions):
@@ -136,7 +151,7 @@ services:
         text += f"services:\n  - {{name: model, features: [{', '.join(f'v{v}' for v in range(views))}]}}\n"
         return self.repository(f"wide{views}", "lmdb:.asof/online", text)
 
-    def online_repository(self, name, online, users=100_000, views=20, per_view=10):
+    def online_repository(self, name, online, users=100_000, views=20, per_view=10, materialize=True):
         """Views v0 … of ten features each, and services of the shapes that are measured, materialized."""
         source = self.online(users, views, per_view)
         text = "entities:\n  - {name: user, join_keys: [{name: user_id, type: int64}]}\nviews:\n"
@@ -149,7 +164,7 @@ services:
         for size in sorted({1, min(5, views), views}):
             text += f"  - {{name: f{size * per_view}, features: [{', '.join(f'v{v}' for v in range(size))}]}}\n"
         path = self.repository(name, online, text)
-        if online != "memory:":  # which its server loads itself
+        if materialize and online != "memory:":  # which its server loads itself
             process.run([self.asof, "-C", path, "materialize"])
         return path
 
