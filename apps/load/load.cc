@@ -31,14 +31,6 @@ void add(Report& sum, const Report& part) {
   sum.generator_busy = std::max(sum.generator_busy, part.generator_busy);
 }
 
-// Waits until the socket has something to read or can be written to. false: not until `deadline_us`.
-bool wait_for(const Socket& socket, short event, int64_t deadline_us) {
-  const int64_t left_us = deadline_us - steady_now_us();
-  if (left_us <= 0) return false;
-  pollfd wanted{socket.handle(), event, 0};
-  return poll(&wanted, 1, static_cast<int>(left_us / 1000 + 1)) > 0;
-}
-
 }  // namespace
 
 Result<Report> run(const Plan& plan) {
@@ -76,10 +68,9 @@ Result<Answer> ask(const Address& address, const std::string& request, double pa
       error(ErrorCode::kUnavailable,
             fmt::format("{} closed the connection instead of an answer", address.authority()));
   ASOF_TRY_ASSIGN(const Endpoint endpoint, internal::resolve(address));
-  ASOF_TRY_ASSIGN(Socket socket,
-                  Socket::connect(endpoint, static_cast<int>(patience_seconds * 1e3)));
+  ASOF_TRY_ASSIGN(Socket socket, Socket::connect(endpoint, deadline_us));
   for (std::string_view unsent = request; !unsent.empty();) {
-    if (!wait_for(socket, POLLOUT, deadline_us)) return late;
+    if (!socket.wait_for(POLLOUT, deadline_us)) return late;
     const auto sent = socket.send(unsent);
     if (!sent) break;  // refused before it was read whole: the answer may say why
     unsent.remove_prefix(*sent);
@@ -87,7 +78,7 @@ Result<Answer> ask(const Address& address, const std::string& request, double pa
   AnswerReader reader;
   std::vector<char> buffer(64 << 10);
   for (bool is_whole = false; !is_whole;) {
-    if (!wait_for(socket, POLLIN, deadline_us)) return late;
+    if (!socket.wait_for(POLLIN, deadline_us)) return late;
     const auto count = socket.receive(buffer.data(), buffer.size());
     if (!count) return ended;
     ASOF_TRY_ASSIGN(is_whole, reader.take({buffer.data(), *count}));

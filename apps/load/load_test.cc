@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -339,6 +341,23 @@ TEST(Load, RefusesAServerThatSpeaksNoHttp) {
   const auto report = run(plan_for(server));
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Ask, WaitsOnWhereASignalComesMeanwhile) {
+  struct sigaction action{}, before{};
+  action.sa_handler = [](int) {};
+  sigaction(SIGUSR1, &action, &before);
+  const pthread_t asking = pthread_self();
+  ScriptedServer server([&](size_t, const std::string&) {
+    pthread_kill(asking, SIGUSR1);
+    return answer_of(200, "done");
+  });
+  for (int i = 0; i < 50; ++i) {
+    const auto answer = ask(server.address(), get_request(server.address(), "/x", ""));
+    ASSERT_TRUE(answer.has_value()) << answer.error().text();
+    EXPECT_EQ(answer->body, "done");
+  }
+  sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST(Ask, ReturnsTheAnswerOrSaysWhyThereIsNone) {

@@ -19,7 +19,7 @@ namespace asof::load::internal {
 namespace {
 
 constexpr size_t kReadAtOnce = 64 << 10;
-constexpr int kConnectPatienceMs = 5000;
+constexpr int64_t kConnectPatienceUs = 5'000'000;
 // How often a waiting generator looks whether it is to stop.
 constexpr int64_t kLongestWaitUs = 50'000;
 constexpr size_t kLongestFailure = 400;
@@ -63,7 +63,8 @@ Result<void> Generator::connect() {
 }
 
 Result<void> Generator::open(size_t index) {
-  ASOF_TRY_ASSIGN(connections_[index].socket, Socket::connect(endpoint_, kConnectPatienceMs));
+  ASOF_TRY_ASSIGN(connections_[index].socket,
+                  Socket::connect(endpoint_, steady_now_us() + kConnectPatienceUs));
   epoll_event wanted{EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {.u64 = index}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[index].socket.handle(), &wanted);
   return {};

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "asof/base/clock.h"
+
 namespace asof::load::internal {
 namespace {
 
@@ -38,22 +40,34 @@ Result<Endpoint> resolve(const Address& address) {
   return endpoint;
 }
 
-Result<Socket> Socket::connect(const Endpoint& endpoint, int patience_ms) {
+Result<Socket> Socket::connect(const Endpoint& endpoint, int64_t deadline_us) {
   Socket socket(::socket(endpoint.place.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return unreachable(endpoint.shown, std::strerror(errno));
   const auto* place = reinterpret_cast<const sockaddr*>(&endpoint.place);
   if (::connect(socket.handle_, place, endpoint.size) != 0) {
-    if (errno != EINPROGRESS) return unreachable(endpoint.shown, std::strerror(errno));
-    pollfd wanted{socket.handle_, POLLOUT, 0};
-    const int ready = poll(&wanted, 1, patience_ms);
-    int problem = ready == 0 ? ETIMEDOUT : ready < 0 ? errno : 0;
+    if (errno != EINPROGRESS && errno != EINTR)
+      return unreachable(endpoint.shown, std::strerror(errno));
+    if (!socket.wait_for(POLLOUT, deadline_us))
+      return unreachable(endpoint.shown, std::strerror(ETIMEDOUT));
+    int problem = 0;
     socklen_t size = sizeof problem;
-    if (ready > 0) getsockopt(socket.handle_, SOL_SOCKET, SO_ERROR, &problem, &size);
+    getsockopt(socket.handle_, SOL_SOCKET, SO_ERROR, &problem, &size);
     if (problem != 0) return unreachable(endpoint.shown, std::strerror(problem));
   }
   const int on = 1;
   setsockopt(socket.handle_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return socket;
+}
+
+bool Socket::wait_for(short event, int64_t deadline_us) const {
+  for (;;) {
+    const int64_t left_us = deadline_us - steady_now_us();
+    if (left_us <= 0) return false;
+    pollfd wanted{handle_, event, 0};
+    const int ready = poll(&wanted, 1, static_cast<int>(left_us / 1000 + 1));
+    if (ready > 0 || (ready < 0 && errno != EINTR))
+      return true;  // what is wrong, its use will tell
+  }
 }
 
 void Socket::close() {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,10 +34,13 @@ class Socket {
     return *this;
   }
 
-  // Waits for the connection, at most `patience_ms`. Errors: kUnavailable, saying why.
-  static Result<Socket> connect(const Endpoint& endpoint, int patience_ms);
+  // Waits for the connection until `deadline_us` of steady_now_us(). Errors: kUnavailable, saying why.
+  static Result<Socket> connect(const Endpoint& endpoint, int64_t deadline_us);
   void close();
 
+  // Waits until it can be read (POLLIN) or written (POLLOUT), whatever signals come meanwhile. false: not until `deadline_us` of
+  // steady_now_us().
+  bool wait_for(short event, int64_t deadline_us) const;
   int handle() const { return handle_; }
   bool is_open() const { return handle_ >= 0; }
 
