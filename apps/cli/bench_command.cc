@@ -43,6 +43,7 @@ constexpr double kWarmUpSeconds = 1;
 constexpr size_t kMostFileKeys = 100'000;
 constexpr size_t kMostEntities = 10'000;
 constexpr double kHighestRate = 1e6;
+constexpr double kMostRequests = 1e9;  // of one load
 // A generator that is as busy as this measures itself.
 constexpr double kBusy = 0.9;
 
@@ -70,6 +71,8 @@ Result<std::vector<double>> parse_rates(const std::string& text) {
                                kHighestRate));
     rates.push_back(rate);
   }
+  if (rates.empty() && !text.empty())
+    return error(ErrorCode::kInvalid, "--rate: no number is given");
   return rates;
 }
 
@@ -112,6 +115,11 @@ Result<Settings> settings_of(const BenchOptions& options) {
     return error(ErrorCode::kInvalid,
                  fmt::format("--duration: '{}' is none from 100ms to 24h", options.duration));
   settings.seconds = static_cast<double>(duration->us) / 1e6;
+  for (const double rate : settings.rates)
+    if (const double requests = rate * settings.seconds; requests < 1 || requests > kMostRequests)
+      return error(ErrorCode::kInvalid,
+                   fmt::format("--rate {:g} for {} are {:.0f} requests; wanted 1 to {:.0f}", rate,
+                               options.duration, requests, kMostRequests));
   return settings;
 }
 

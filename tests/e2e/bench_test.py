@@ -208,7 +208,9 @@ class BeforeAnything(Bench):
         for options, says in (
                 ((), "--service"), (("--service", "churn", "--features", "orders"), "exclude"),
                 (("--service", "churn", "--rate", "0"), "'0'"), (("--service", "churn", "--rate", "fast"), "'fast'"),
-                (("--service", "churn", "--rate", "nan"), "'nan'"), (("--service", "churn", "--entities-per-request", "0"), "'0'"),
+                (("--service", "churn", "--rate", "nan"), "'nan'"), (("--service", "churn", "--rate", ","), "--rate"),
+                (("--service", "churn", "--rate", "0.1", "--duration", "1s"), "0 requests"),
+                (("--service", "churn", "--rate", "1000000", "--duration", "24h"), "86400000000 requests"), (("--service", "churn", "--entities-per-request", "0"), "'0'"),
                 (("--service", "churn", "--entities-per-request", ","), "no number"),
                 (("--service", "churn", "--duration", "1"), "--duration"), (("--service", "churn", "--duration", "2d"), "'2d'"),
                 (("--service", "churn", "--connections", "0"), "--connections"),
