@@ -180,7 +180,7 @@ class LargeStore(Serving):
     """A server's first answer over a store of 10 GB, with the store in the page cache and without it. It takes minutes to fill, is
     filled by `asof materialize` like any other, and goes afterwards."""
 
-    USERS = 2_200_000  # of twenty rows of ten features each: 44 M rows
+    USERS = 2_500_000  # of twenty rows of ten features each: 50 M rows
 
     def run(self):
         repository = self.suite.tables.online_repository("large", "lmdb:.asof/online", self.USERS, 20, 10)
