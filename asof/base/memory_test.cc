@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace asof {
+namespace asof::inline base {
 namespace {
 
 TEST(Memory, SomeIsFreeAndNotMoreThanThereIs) {
@@ -14,4 +14,4 @@ TEST(Memory, SomeIsFreeAndNotMoreThanThereIs) {
 }
 
 }  // namespace
-}  // namespace asof
+}  // namespace asof::inline base
