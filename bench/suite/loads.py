@@ -1,8 +1,13 @@
 """Materialization: the wall time of `asof materialize` into an empty store, and what the rows take there."""
 
 import json
+import re
+import struct
+import zlib
+from random import Random
 
 from suite import process
+from suite.redis_floor import Connection
 from suite.serving import redis_server
 from suite.tables import Shape, folder_mb
 
@@ -45,5 +50,46 @@ class Loads:
         allowed = 1.3 * raw + users * views * 48 / 1e6
         repository = self.suite.tables.online_repository("memory", "lmdb:.asof/online", users, views, per_view)
         taken = folder_mb(repository / ".asof" / "online")
+        self.redis_memory(users // 10, views, per_view)
         self.suite.report("online, 1 M keys x 50 features, LMDB", f"1.3 times the values' {raw:.0f} MB plus 48 bytes a row: "
                           f"{allowed:.0f} MB", f"{taken:.0f} MB", taken <= allowed, "asof materialize", part="load")
+
+    def redis_memory(self, users, views, per_view):
+        """The same of a tenth of the keys in Redis, and in Feast's layout: a hash a key, with a field of four bytes and a message of
+        about ten for each feature, and a time for each view."""
+        with redis_server(self.suite) as redis, Connection(redis.port) as connection:
+            empty = used_memory(connection)
+            self.suite.tables.online_repository("memory_redis", f"redis://127.0.0.1:{redis.port}/0", users, views, per_view)
+            ours = used_memory(connection) - empty
+            connection.ask(["FLUSHDB"])
+            random = Random(1)
+            for first in range(0, users, 500):
+                connection.ask(*(feast_hash(user, views, per_view, random) for user in range(first, first + 500)))
+            feast = used_memory(connection) - empty
+        self.suite.report(f"online, {users // 1000}k keys x {views * per_view} features, Redis", "beside Feast's layout",
+                          f"{ours / 1e6:.0f} MB; in Feast's layout {feast / 1e6:.0f} MB: {feast / ours:.1f} times as much",
+                          None, "INFO memory", part="load")
+
+
+def used_memory(connection):
+    [info] = connection.ask(["INFO", "memory"])
+    return int(re.search(rb"used_memory:(\d+)", info).group(1))
+
+
+def feast_hash(user, views, per_view, random):
+    words = ["HSET", struct.pack("<II", 1, 2) + b"user_id" + struct.pack("<IIq", 4, 8, user) + b"bench"]
+    for view in range(views):
+        for feature in range(per_view):
+            # ValueProto: int64 as a varint, a double in eight bytes.
+            value = b"\x20" + varint(random.randrange(1_000_000)) if feature % 2 == 0 else b"\x29" + struct.pack("<d", random.random())
+            words += [struct.pack("<I", zlib.crc32(b"%d:%d" % (view, feature))), value]
+        words += [b"_ts:stats%d" % view, b"\x08" + varint(1_767_225_600)]
+    return words
+
+
+def varint(number):
+    out = b""
+    while number >= 128:
+        out += bytes([number % 128 + 128])
+        number //= 128
+    return out + bytes([number])
