@@ -20,7 +20,6 @@ namespace asof::load {
 namespace {
 
 using testing::AllOf;
-using testing::Ge;
 using testing::HasSubstr;
 
 std::string answer_of(int status, const std::string& body = "{}") {
