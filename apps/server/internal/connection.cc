@@ -128,7 +128,7 @@ void Connection::advance() {
     state_ = State::kIdle;
     if (loop_.draining) return close();
     deadline_us_ = loop_.now_us + loop_.limits.idle_ms * 1000;
-    if (out_.capacity() > kKeptBufferSize) loop_.spare_buffers.give(out_);
+    out_.shrink_to(kKeptBufferSize);
     in_.shrink_to(kKeptBufferSize);
     fields_.body.shrink_to(kKeptBufferSize);
   }
@@ -224,7 +224,6 @@ void Connection::refuse(const HttpFault& fault) {
 
 void Connection::dispatch() {
   fields_.body.reserve(kBodyPadding);
-  loop_.spare_buffers.lend(out_);
   HttpRequest complete = request();
   complete.body = fields_.body.view();
   start_request(complete.method == "HEAD", parser_->keep_alive() && !loop_.draining);

@@ -22,7 +22,6 @@
 
 #include "apps/server/http_server.h"
 #include "apps/server/internal/request_parser.h"
-#include "apps/server/internal/spare_buffers.h"
 #include "asof/base/clock.h"
 
 namespace asof::server {
@@ -155,7 +154,6 @@ class EventLoop final : public Loop {
 
   const Limits limits;
   std::unique_ptr<Handler> handler;
-  SpareBuffers spare_buffers;
   std::vector<Connection*> connections;
   std::atomic<size_t> connection_count{
       0};  // dealt to this loop, whether it has begun with them or not
