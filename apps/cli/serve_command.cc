@@ -197,6 +197,50 @@ Result<int> serve(Session& session, const ServeOptions& options) {
   return kDone;
 }
 
+// What one client may take.
+void add_client_limits(CLI::App& command, server::Limits& limits) {
+  command.add_option("--max-body-bytes", limits.body_bytes,
+                     "Largest request body (default 8388608)");
+  command.add_option("--max-header-bytes", limits.header_bytes,
+                     "Largest request head (default 16384)");
+  command.add_option("--max-entities", limits.entities,
+                     "Most entities of one request (default 10000)");
+  command.add_option("--max-connections", limits.connections,
+                     "Most connections at once (default 4096)");
+  command.add_option("--send-timeout-ms", limits.send_ms,
+                     "To send a request, or take an answer (default 30000)");
+  command.add_option("--store-timeout-ms", limits.store_ms,
+                     "For a read of the online store (default 1000)");
+  command.add_option("--answer-timeout-ms", limits.answer_ms,
+                     "For any answer but a materialization's (default 10000)");
+  command.add_option("--idle-timeout-ms", limits.idle_ms,
+                     "Between two requests of a connection (default 75000)");
+}
+
+// What all of them together may wait for.
+void add_overload_limits(CLI::App& command, server::Limits& limits) {
+  command
+      .add_option("--max-queue-ms", limits.queue_ms,
+                  "Under overload, a feature request's wait for its turn (default 50)")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--max-store-reads", limits.store_reads,
+                  "Most feature requests that wait for the online store (default 512)")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--max-store-entities", limits.store_entities,
+                  "Most entities that wait for the online store (default 10000)")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--max-waiting-jobs", limits.waiting_jobs,
+                  "Most catalogue, status and runs requests that wait (default 64)")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--max-buffered-bytes", limits.buffered_bytes,
+                  "Most bytes of unfinished requests and untaken answers (default 536870912)")
+      ->check(CLI::PositiveNumber);
+}
+
 }  // namespace
 
 void add_serve_command(Commands& commands) {
@@ -222,23 +266,8 @@ void add_serve_command(Commands& commands) {
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--schedule,!--no-schedule", options->schedule,
                     "Load views when their schedules say so (default), or do not");
-  server::Limits& limits = options->limits;
-  command->add_option("--max-body-bytes", limits.body_bytes,
-                      "Largest request body (default 8388608)");
-  command->add_option("--max-header-bytes", limits.header_bytes,
-                      "Largest request head (default 16384)");
-  command->add_option("--max-entities", limits.entities,
-                      "Most entities of one request (default 10000)");
-  command->add_option("--max-connections", limits.connections,
-                      "Most connections at once (default 4096)");
-  command->add_option("--send-timeout-ms", limits.send_ms,
-                      "To send a request, or take an answer (default 30000)");
-  command->add_option("--store-timeout-ms", limits.store_ms,
-                      "For a read of the online store (default 1000)");
-  command->add_option("--answer-timeout-ms", limits.answer_ms,
-                      "For any answer but a materialization's (default 10000)");
-  command->add_option("--idle-timeout-ms", limits.idle_ms,
-                      "Between two requests of a connection (default 75000)");
+  add_client_limits(*command, options->limits);
+  add_overload_limits(*command, options->limits);
 }
 
 }  // namespace asof::cli

@@ -11,7 +11,7 @@ namespace asof::server {
 namespace {
 
 constexpr size_t kWorkers = 2;
-constexpr size_t kWorkerQueue = 64;
+constexpr size_t kWaitingScrapes = 16;
 
 }  // namespace
 
@@ -36,7 +36,8 @@ Result<std::unique_ptr<Backend>> Backend::open(const ServerConfig& config, Parts
 Backend::Backend(const ServerConfig& config, Parts parts)
     : config_(config),
       parts_(std::move(parts)),
-      workers_(std::make_unique<WorkerPool>(kWorkers, kWorkerQueue)) {
+      workers_(std::make_unique<WorkerPool>(kWorkers, config.limits.waiting_jobs)),
+      scraper_(std::make_unique<WorkerPool>(1, kWaitingScrapes)) {
   loading_ = parts_.initial_load != nullptr;
 }
 
@@ -71,6 +72,7 @@ void Backend::stop() {
   for (std::thread* thread : {&watcher_, &loader_, &materializer_})
     if (thread->joinable()) thread->join();
   workers_.reset();
+  scraper_.reset();
   snapshots_.reset();
 }
 

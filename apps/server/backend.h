@@ -63,6 +63,8 @@ class Backend {
   const ServerConfig& config() const { return config_; }
   const Parts& parts() const { return parts_; }
   WorkerPool& workers() { return *workers_; }
+  // For /metrics alone, which is wanted most when the workers are busy.
+  WorkerPool& scraper() { return *scraper_; }
   std::shared_ptr<const plan::Snapshot> snapshot() const { return snapshots_->current(); }
   std::shared_ptr<const Refusals> refusals() const;
   Readiness readiness() const;
@@ -95,7 +97,7 @@ class Backend {
   const ServerConfig config_;
   const Parts parts_;
   std::unique_ptr<serve::SnapshotSource> snapshots_;
-  std::unique_ptr<WorkerPool> workers_;
+  std::unique_ptr<WorkerPool> workers_, scraper_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/server/error_answer.h"
 #include "apps/server/loop_handler.h"
 #include "asof/base/clock.h"
 
@@ -30,7 +31,18 @@ struct LoopHandler::FeatureRead {
 };
 
 LoopHandler::LoopHandler(Loop& loop, Backend& backend, CollectMetrics collect)
-    : loop_(loop), backend_(backend), collect_(std::move(collect)) {
+    : loop_(loop),
+      backend_(backend),
+      collect_(std::move(collect)),
+      queue_(backend.config().limits.queue_ms * 1000),
+      most_reads_(loop.share_of(backend.config().limits.store_reads)),
+      most_entities_(loop.share_of(backend.config().limits.store_entities)) {
+  for (size_t reason = 0; reason < kOverloads; ++reason) {
+    const Error error = describe(static_cast<Overload>(reason), backend_.config().limits);
+    serve::TextBuffer text;
+    append_error_json(text, to_string(error.code), error);
+    overload_answers_[reason] = text.view();
+  }
   refusals_ = backend_.refusals();
   set_snapshot(backend_.snapshot());
 }
@@ -180,8 +192,15 @@ Result<void> LoopHandler::check_refusals(const serve::ReadPlan& plan) const {
 void LoopHandler::run(std::unique_ptr<FeatureRead> read, Result<void> started, Exchange& exchange,
                       const Asked& asked) {
   if (started) started = check_refusals(*read->plan);
-  if (!started) {
-    answer_error(exchange, asked, started.error());
+  const bool is_too_much =
+      started && reads_ > 0 && entities_ + read->entities.size() > most_entities_;
+  if (!started || is_too_much) {
+    if (!started) {
+      answer_error(exchange, asked, started.error());
+    } else {
+      --metrics_.in_flight;
+      turn_down(exchange, asked, Overload::kStore);
+    }
     read->plan.reset();
     free_reads_.push_back(std::move(read));
     return;
@@ -189,9 +208,12 @@ void LoopHandler::run(std::unique_ptr<FeatureRead> read, Result<void> started, E
   read->asked = asked;
   read->ticket = exchange.hold();
   ++outstanding_;
+  ++reads_;
+  entities_ += read->entities.size();
   read->store_start_us = steady_now_us();
   FeatureRead* raw = read.release();  // owned by its completion from here on
-  int64_t deadline_us = raw->store_start_us + backend_.config().limits.store_ms * 1000;
+  int64_t deadline_us =
+      std::min(asked.deadline_us, raw->store_start_us + backend_.config().limits.store_ms * 1000);
   raw->read.start(*backend_.parts().online, *raw->plan, raw->entities, deadline_us,
                   [raw](Result<void> result) { raw->owner->complete(raw, std::move(result)); });
 }
@@ -206,6 +228,8 @@ void LoopHandler::complete(FeatureRead* read, Result<void> result) {
 void LoopHandler::finish(FeatureRead* raw, Result<void> result) {
   std::unique_ptr<FeatureRead> read(raw);
   --outstanding_;
+  --reads_;
+  entities_ -= read->entities.size();
   metrics_.store_read.add(steady_now_us() - read->store_start_us);
   if (!result) ++metrics_.store_errors;
   Exchange* exchange = read->ticket.open();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "apps/server/internal/event_loop.h"
+#include "apps/server/internal/receiver.h"
 #include "asof/base/executor.h"
 #include "asof/base/log.h"
 
@@ -44,7 +45,7 @@ class AsioServer final : public HttpServer {
   AsioServer(const ServerConfig& config, const MakeHandler& make) : limits_(config.limits) {
     size_t count = config.threads > 0 ? static_cast<size_t>(config.threads) : available_cores();
     for (size_t i = 0; i < count; ++i) {
-      loops_.push_back(std::make_unique<EventLoop>(config));
+      loops_.push_back(std::make_unique<EventLoop>(config, count));
       loops_.back()->handler = make(*loops_.back());
     }
     acceptor_.emplace(loops_[0]->io.get_executor());
@@ -67,6 +68,7 @@ class AsioServer final : public HttpServer {
     // Lets a restart take the port while old connections of it linger; two servers still cannot have it.
     if (!failure) acceptor_->set_option(asio::socket_base::reuse_address(true), failure);
     if (!failure) acceptor_->bind(endpoint, failure);
+    if (!failure) Receiver::stamp_arrivals(acceptor_->native_handle());
     if (!failure) acceptor_->listen(kBacklog, failure);
     if (!failure) acceptor_->non_blocking(true, failure);
     if (failure) return listen_error(config, failure);
@@ -92,6 +94,8 @@ class AsioServer final : public HttpServer {
     for (const auto& loop : loops_) sum += loop->connection_count;
     return sum;
   }
+
+  uint64_t refused_connections() const override { return refused_connections_; }
 
   void stop(int64_t drain_ms) override {
     if (std::exchange(stopped_, true)) return;
@@ -191,6 +195,7 @@ class AsioServer final : public HttpServer {
   }
 
   void turn_away(int descriptor) {
+    ++refused_connections_;
     std::string body = fmt::format(
         R"({{"error":{{"code":"exhausted","message":"{} connections are open, which is the limit","field":"","hint":"close idle ones, or raise the server's limit"}}}})",
         limits_.connections);
@@ -212,6 +217,7 @@ class AsioServer final : public HttpServer {
   std::optional<Timer> pause_;
   tcp protocol_ = tcp::v4();
   int port_ = 0;
+  std::atomic<uint64_t> refused_connections_{0};
   bool stopped_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "apps/server/overload.h"
 #include "apps/server/server.h"
 #include "asof/base/result.h"
 #include "asof/serve/text_buffer.h"
@@ -28,7 +29,9 @@ struct HttpRequest {
   std::string_view host;  // "" where there is none
   std::string_view authorization;
   std::string_view content_type;
-  int version = 11;  // 10 or 11
+  std::string_view timeout;  // X-Asof-Timeout-Ms
+  int version = 11;          // 10 or 11
+  int64_t arrived_us = 0;    // of steady_now_us(): when its last byte reached this machine
 };
 
 // What is wrong with a request as HTTP, found before it could mean anything.
@@ -53,8 +56,9 @@ class Exchange {
   void end();
   // The connection closes after this answer.
   void close_afterwards() { keep_alive_ = false; }
-  // Materialize routes take as long as they take.
-  virtual void wait_without_limit() = 0;
+  // When this request is answered 503 where it has no answer yet, instead of Limits::answer_ms after it began; to within 100 ms.
+  // Units: of steady_now_us().
+  virtual void wait_until(int64_t deadline_us) = 0;
 
   // For an answer that comes later: keeps the connection's object alive, and open() gives the
   // exchange for as long as this request still waits for its answer, nullptr once it timed out or
@@ -101,6 +105,10 @@ class Loop {
   // Runs the task on the loop's thread, soon. Threads: any. After the server stopped the task is dropped.
   virtual void post(std::function<void()> task) = 0;
   virtual bool is_this_thread() const = 0;
+  // What each loop may have of a limit of the whole server.
+  virtual size_t share_of(size_t limit) const = 0;
+  // Whether its connections hold less than its share of Limits::buffered_bytes.
+  virtual bool has_room() const = 0;
 };
 
 // Gives requests their meaning; one for each loop, called on its thread only.
@@ -111,8 +119,9 @@ class Handler {
   virtual void handle(const HttpRequest& request, Exchange& exchange) = 0;
   // A head whose body has yet to come: false where it is refused, and answered, without waiting for that.
   virtual bool admit(const HttpRequest& request, Exchange& exchange) = 0;
-  // Answers what is no request.
+  // Answers what is no request, or what cannot be read on.
   virtual void refuse(const HttpFault& fault, Exchange& exchange) = 0;
+  virtual void refuse(Overload reason, Exchange& exchange) = 0;
   // A few times a second.
   virtual void tick() = 0;
   // No work is under way that will call back.
@@ -135,6 +144,8 @@ class HttpServer {
   virtual void post_to_each(const std::function<void(Handler&)>& task) = 0;
   // Of all loops, now.
   virtual size_t connections() const = 0;
+  // Turned away because Limits::connections were open.
+  virtual uint64_t refused_connections() const = 0;
   // Closes the listening socket, finishes requests under way, closes everything after `drain_ms`, and ends the loops.
   virtual void stop(int64_t drain_ms) = 0;
 };

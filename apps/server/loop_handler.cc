@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 
 #include "apps/server/catalogue.h"
@@ -74,6 +75,7 @@ void LoopHandler::make_headers() {
   if (clock.is_set())
     headers_ += fmt::format("X-Asof-Now: {}\r\n", to_string(Timestamp{clock.now_us()}));
   headers_ += fmt::format("Date: {}\r\n", http_date());
+  overload_headers_ = headers_ + "Retry-After: 1\r\n";
 }
 
 // Who may ask.
@@ -155,6 +157,30 @@ const RouteInfo* LoopHandler::check(const HttpRequest& request, Exchange& exchan
   return &info;
 }
 
+// The header's milliseconds, as two instants.
+Result<void> LoopHandler::read_timeout(std::string_view timeout, Asked& asked) const {
+  constexpr int64_t kMostMs = 86'400'000;
+  int64_t ms = 0;
+  const char* end = timeout.data() + timeout.size();
+  auto [stop, failure] = std::from_chars(timeout.data(), end, ms);
+  if (failure != std::errc() || stop != end || ms < 1 || ms > kMostMs)
+    return error(ErrorCode::kInvalid,
+                 fmt::format("'{}' is no time to wait, wanted whole milliseconds from 1 to {}",
+                             timeout, kMostMs),
+                 "X-Asof-Timeout-Ms");
+  asked.client_deadline_us = asked.arrived_us + ms * 1000;
+  asked.deadline_us = std::min(asked.deadline_us, asked.client_deadline_us);
+  return {};
+}
+
+std::optional<Overload> LoopHandler::find_overload(Route route, bool is_in_time) const {
+  if (!reads_features(route)) return std::nullopt;
+  if (!is_in_time) return Overload::kQueue;
+  if (reads_ >= most_reads_) return Overload::kStore;
+  if (!loop_.has_room()) return Overload::kBuffers;
+  return std::nullopt;
+}
+
 bool LoopHandler::admit(const HttpRequest& request, Exchange& exchange) {
   Asked asked{Route::kNone, steady_now_us()};
   return check(request, exchange, asked) != nullptr;
@@ -165,11 +191,29 @@ void LoopHandler::refuse(const HttpFault& fault, Exchange& exchange) {
             error(ErrorCode::kInvalid, fault.message, {}, fault.hint));
 }
 
+void LoopHandler::refuse(Overload reason, Exchange& exchange) {
+  turn_down(exchange, {Route::kNone, steady_now_us()}, reason);
+}
+
 void LoopHandler::handle(const HttpRequest& request, Exchange& exchange) {
-  Asked asked{Route::kNone, steady_now_us()};
+  const int64_t now_us = steady_now_us();
+  const bool is_in_time = queue_.take(request.arrived_us, now_us);
+  metrics_.queue.add(now_us - request.arrived_us);
+  Asked asked{Route::kNone, request.arrived_us};
+  asked.deadline_us = now_us + backend_.config().limits.answer_ms * 1000;
   if (check(request, exchange, asked) == nullptr) return;
+  if (!request.timeout.empty()) {
+    if (auto read = read_timeout(request.timeout, asked); !read)
+      return turn_down(exchange, asked, 400, "invalid", read.error());
+    if (now_us >= asked.deadline_us) return turn_down(exchange, asked, Overload::kDeadline);
+    exchange.wait_until(asked.deadline_us);
+  }
+  if (auto overload = find_overload(asked.route, is_in_time))
+    return turn_down(exchange, asked, *overload);
   ++metrics_.in_flight;
   dispatch(request, exchange, asked);
+  const bool is_done = counted_us_ >= now_us;  // else its store answers later
+  if (is_done && reads_features(asked.route)) queue_.answered(counted_us_);
 }
 
 void LoopHandler::dispatch(const HttpRequest& request, Exchange& exchange, const Asked& asked) {
@@ -205,7 +249,7 @@ void LoopHandler::dispatch(const HttpRequest& request, Exchange& exchange, const
     }
     case Route::kDocs: return answer(exchange, asked, 200, "text/html; charset=utf-8", docs_page());
     case Route::kOpenApi:
-      return answer_later(exchange, asked, [this]() -> Result<WorkerAnswer> {
+      return answer_later(exchange, asked, backend_.workers(), [this]() -> Result<WorkerAnswer> {
         return WorkerAnswer{200, "application/json", *backend_.openapi()};
       });
     case Route::kNone: break;
@@ -215,7 +259,8 @@ void LoopHandler::dispatch(const HttpRequest& request, Exchange& exchange, const
 // Answers.
 
 void LoopHandler::count(const Asked& asked, int status) {
-  metrics_.count(asked.route, status, steady_now_us() - asked.start_us);
+  counted_us_ = steady_now_us();
+  metrics_.count(asked.route, status, counted_us_ - asked.arrived_us);
 }
 
 void LoopHandler::answer(Exchange& exchange, const Asked& asked, int status,
@@ -236,6 +281,15 @@ void LoopHandler::turn_down(Exchange& exchange, const Asked& asked, int status,
   exchange.begin(status, kJson, headers);
   append_error_json(exchange.body(), code, error);
   exchange.end();
+  count(asked, status);
+}
+
+void LoopHandler::turn_down(Exchange& exchange, const Asked& asked, Overload reason) {
+  const int status = reason == Overload::kDeadline ? 503 : 429;
+  exchange.begin(status, kJson, overload_headers_);
+  exchange.body().append(overload_answers_[static_cast<size_t>(reason)]);
+  exchange.end();
+  ++metrics_.refused[static_cast<size_t>(reason)];
   count(asked, status);
 }
 
@@ -267,13 +321,17 @@ void LoopHandler::answer_waiting(uint64_t number, const Result<WorkerAnswer>& re
   }
 }
 
-void LoopHandler::answer_later(Exchange& exchange, const Asked& asked,
+void LoopHandler::answer_later(Exchange& exchange, const Asked& asked, WorkerPool& workers,
                                std::function<Result<WorkerAnswer>()> work) {
   uint64_t number = keep_waiting(exchange, asked);
-  bool queued = backend_.workers().post([this, number, work = std::move(work)] {
-    auto result = std::make_shared<Result<WorkerAnswer>>(work());
-    loop_.post([this, number, result] {
+  bool queued = workers.post([this, number, asked, work = std::move(work)] {
+    // What nobody waits for any more is not worked on.
+    const bool is_over = steady_now_us() >= asked.deadline_us;
+    auto result = std::make_shared<Result<WorkerAnswer>>(
+        is_over ? describe(Overload::kDeadline, backend_.config().limits) : work());
+    loop_.post([this, number, result, is_over] {
       --outstanding_;
+      if (is_over) ++metrics_.refused[static_cast<size_t>(Overload::kDeadline)];
       answer_waiting(number, *result);
     });
   });
@@ -281,8 +339,9 @@ void LoopHandler::answer_later(Exchange& exchange, const Asked& asked,
     ++outstanding_;
     return;
   }
-  answer_waiting(number, error(ErrorCode::kExhausted, "too many requests of this kind wait already",
-                               {}, "try again in a second"));
+  waiting_.erase(number);
+  --metrics_.in_flight;
+  turn_down(exchange, asked, Overload::kWorkers);
 }
 
 // Slower routes.
@@ -309,7 +368,7 @@ Result<void> LoopHandler::read_options(const Options& options) const {
 
 void LoopHandler::handle_registry(Exchange& exchange, const Asked& asked) {
   std::string kind(matched_.name), name(matched_.second);
-  answer_later(exchange, asked, [this, kind, name]() -> Result<WorkerAnswer> {
+  answer_later(exchange, asked, backend_.workers(), [this, kind, name]() -> Result<WorkerAnswer> {
     auto snapshot = backend_.snapshot();
     WorkerAnswer out;
     if (name.empty()) {
@@ -336,12 +395,13 @@ void LoopHandler::handle_runs(Exchange& exchange, const Asked& asked) {
                 fmt::format("'limit' is '{}', wanted 1 to {}", limit_text, kMost), "limit"));
     limit = static_cast<size_t>(parsed->as<int64_t>());
   }
-  answer_later(exchange, asked, [this, view = std::string(view), limit]() -> Result<WorkerAnswer> {
-    WorkerAnswer out;
-    ASOF_TRY_ASSIGN(out.body,
-                    runs_json(*backend_.snapshot(), *backend_.parts().catalog, view, limit));
-    return out;
-  });
+  answer_later(exchange, asked, backend_.workers(),
+               [this, view = std::string(view), limit]() -> Result<WorkerAnswer> {
+                 WorkerAnswer out;
+                 ASOF_TRY_ASSIGN(out.body, runs_json(*backend_.snapshot(),
+                                                     *backend_.parts().catalog, view, limit));
+                 return out;
+               });
 }
 
 void LoopHandler::handle_status(Exchange& exchange, const Asked& asked) {
@@ -365,7 +425,7 @@ void LoopHandler::handle_status(Exchange& exchange, const Asked& asked) {
     }
     wanted.max_age = *parsed;
   }
-  answer_later(exchange, asked, [this, wanted]() -> Result<WorkerAnswer> {
+  answer_later(exchange, asked, backend_.workers(), [this, wanted]() -> Result<WorkerAnswer> {
     auto snapshot = backend_.snapshot();
     ASOF_TRY_ASSIGN(std::vector<materialize::ViewStatus> views,
                     backend_.parts().status(*snapshot, wanted));
@@ -376,7 +436,7 @@ void LoopHandler::handle_status(Exchange& exchange, const Asked& asked) {
 }
 
 void LoopHandler::handle_metrics(Exchange& exchange, const Asked& asked) {
-  answer_later(exchange, asked, [this]() -> Result<WorkerAnswer> {
+  answer_later(exchange, asked, backend_.scraper(), [this]() -> Result<WorkerAnswer> {
     MetricsText text;
     collect_(text);
     append_catalogue_metrics(text, *backend_.snapshot(), *backend_.parts().catalog,

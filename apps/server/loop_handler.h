@@ -4,8 +4,10 @@
 // done before handle() returns; all else that takes time goes to a worker and comes back as a task of the loop.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +17,7 @@
 #include "apps/server/feature_request.h"
 #include "apps/server/http_server.h"
 #include "apps/server/metrics.h"
+#include "apps/server/overload.h"
 #include "apps/server/routes.h"
 #include "apps/server/target.h"
 #include "asof/serve/answer.h"
@@ -39,6 +42,7 @@ class LoopHandler final : public Handler {
   void handle(const HttpRequest& request, Exchange& exchange) override;
   bool admit(const HttpRequest& request, Exchange& exchange) override;
   void refuse(const HttpFault& fault, Exchange& exchange) override;
+  void refuse(Overload reason, Exchange& exchange) override;
   void tick() override;
   bool is_idle() const override { return outstanding_ == 0; }
 
@@ -47,15 +51,21 @@ class LoopHandler final : public Handler {
   enum class Form { kOne, kRows, kFeast };
   struct FeatureRead;
 
-  // Who asks and for what. nullptr where it is refused, and answered.
+  // Who asks, for what, and until when the client waits. Units: of steady_now_us().
   struct Asked {
     Route route = Route::kNone;
-    int64_t start_us = 0;
+    int64_t arrived_us = 0;
+    int64_t client_deadline_us = INT64_MAX;  // as X-Asof-Timeout-Ms says
+    int64_t deadline_us = INT64_MAX;         // the server's own too
   };
+  // nullptr where it is refused, and answered.
   const RouteInfo* check(const HttpRequest& request, Exchange& exchange, Asked& asked);
   bool is_host_allowed(std::string_view host);
   bool is_authorized(std::string_view authorization) const;
   Result<void> check_content_type(const HttpRequest& request);
+  Result<void> read_timeout(std::string_view timeout, Asked& asked) const;
+  // Why this request, which the server could answer, is not worked on.
+  std::optional<Overload> find_overload(Route route, bool is_in_time) const;
 
   void dispatch(const HttpRequest& request, Exchange& exchange, const Asked& asked);
   void handle_service(const HttpRequest& request, Exchange& exchange, const Asked& asked);
@@ -98,8 +108,10 @@ class LoopHandler final : public Handler {
   // Of a request that never was in flight.
   void turn_down(Exchange& exchange, const Asked& asked, int status, std::string_view code,
                  const Error& error, std::string_view more_headers = {});
+  // Costs next to nothing: its text was made beforehand.
+  void turn_down(Exchange& exchange, const Asked& asked, Overload reason);
   // Runs `work` on a worker and answers with what it gives.
-  void answer_later(Exchange& exchange, const Asked& asked,
+  void answer_later(Exchange& exchange, const Asked& asked, WorkerPool& workers,
                     std::function<Result<WorkerAnswer>()> work);
   // Keeps a request that something on another thread will answer, by a number that may leave the
   // loop: the exchange may not.
@@ -123,15 +135,22 @@ class LoopHandler final : public Handler {
   // The counters of the plan answered last, by its views.
   std::shared_ptr<const serve::ReadPlan> counted_plan_;
   std::vector<ViewStatuses*> counters_;
-  std::string headers_;    // of every answer
-  std::string last_host_;  // the last one that was allowed
+  QueueWatch queue_;
+  const size_t most_reads_, most_entities_;  // this loop's shares
+  std::array<std::string, kOverloads> overload_answers_;
+  std::string headers_;           // of every answer
+  std::string overload_headers_;  // of those who should try again
+  std::string last_host_;         // the last one that was allowed
   struct Waiting {
     Exchange::Ticket ticket;
     Asked asked;
   };
   std::unordered_map<uint64_t, Waiting> waiting_;
   uint64_t next_waiting_ = 0;
+  int64_t counted_us_ = 0;  // when the last answer was made
   size_t outstanding_ = 0;  // store reads and worker tasks that will call back
+  size_t reads_ = 0;        // those of the store,
+  size_t entities_ = 0;     // and theirs
 };
 
 }  // namespace asof::server

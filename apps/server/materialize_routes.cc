@@ -87,14 +87,14 @@ void LoopHandler::handle_materialize(const HttpRequest& request, Exchange& excha
   };
   if (auto started = backend_.start_materialize(*spec, done); !started)
     return answer_waiting(number, started.error());
-  exchange.wait_without_limit();
+  exchange.wait_until(asked.client_deadline_us);
 }
 
 // 202 once it is known that the run can begin: who asks learns of no other failure here.
 void LoopHandler::accept_materialize(Exchange& exchange, const Asked& asked,
                                      const materialize::MaterializeSpec& spec,
                                      const std::vector<std::string>& views) {
-  answer_later(exchange, asked, [this, spec, views]() -> Result<WorkerAnswer> {
+  answer_later(exchange, asked, backend_.workers(), [this, spec, views]() -> Result<WorkerAnswer> {
     for (const std::string& view : views) {
       if (!backend_.parts().is_running) break;
       ASOF_TRY_ASSIGN(const bool running, backend_.parts().is_running(view));

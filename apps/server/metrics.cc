@@ -35,6 +35,8 @@ void LoopMetrics::merge(const LoopMetrics& other) {
     for (size_t s = 0; s < other.requests[r].size(); ++s) requests[r][s] += other.requests[r][s];
     latency[r].merge(other.latency[r]);
   }
+  queue.merge(other.queue);
+  for (size_t i = 0; i < kOverloads; ++i) refused[i] += other.refused[i];
   store_read.merge(other.store_read);
   store_errors += other.store_errors;
   entities += other.entities;
@@ -115,11 +117,18 @@ void append_loop_metrics(MetricsText& text, const LoopMetrics& sum) {
             {{"route", pattern_of(static_cast<Route>(r))}, {"status", std::to_string(s + 200)}},
             sum.requests[r][s]);
   text.start("asof_request_duration_seconds", "histogram",
-             "From a whole request to its answer, by route.");
+             "From a whole request's arrival to its answer, by route.");
   for (size_t r = 0; r < kRoutes; ++r)
     if (sum.latency[r].total() != 0)
       text.add_histogram("asof_request_duration_seconds",
                          {{"route", pattern_of(static_cast<Route>(r))}}, sum.latency[r]);
+  text.start("asof_request_queue_seconds", "histogram",
+             "From a whole request's arrival to its turn.");
+  text.add_histogram("asof_request_queue_seconds", {}, sum.queue);
+  text.start("asof_requests_refused_total", "counter", "Requests not worked on, by what was full.");
+  for (size_t i = 0; i < kOverloads; ++i)
+    text.add("asof_requests_refused_total", {{"reason", to_string(static_cast<Overload>(i))}},
+             sum.refused[i]);
   text.start("asof_store_read_duration_seconds", "histogram", "Reads of the online store.");
   text.add_histogram("asof_store_read_duration_seconds", {}, sum.store_read);
   text.start("asof_store_read_errors_total", "counter", "Reads of the online store that failed.");

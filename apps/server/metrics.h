@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "apps/server/overload.h"
 #include "apps/server/routes.h"
 #include "asof/serve/read_plan.h"
 
@@ -39,6 +40,8 @@ struct LoopMetrics {
   static constexpr size_t kStatusCodes = 304;
   std::array<std::vector<uint64_t>, kRoutes> requests;
   std::array<Histogram, kRoutes> latency;
+  Histogram queue;  // what requests waited for their turn
+  std::array<uint64_t, kOverloads> refused{};
   Histogram store_read;
   uint64_t store_errors = 0;
   uint64_t entities = 0;

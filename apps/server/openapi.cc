@@ -57,9 +57,18 @@ json option(const char* name, const char* description, json schema) {
           {"schema", std::move(schema)}};
 }
 
+json timeout_option() {
+  return {{"name", "X-Asof-Timeout-Ms"},
+          {"in", "header"},
+          {"required", false},
+          {"description", "How long the client waits; the server's own limits stay."},
+          {"schema", {{"type", "integer"}, {"minimum", 1}, {"maximum", 86'400'000}}}};
+}
+
 json feature_options() {
   return json::array(
-      {option("status", "Adds status and event_time to each row.", {{"type", "boolean"}}),
+      {timeout_option(),
+       option("status", "Adds status and event_time to each row.", {{"type", "boolean"}}),
        option("nan", "'string' writes NaN and infinities as text instead of null.",
               {{"type", "string"}, {"enum", {"null", "string"}}})});
 }
@@ -208,8 +217,8 @@ class Document {
         {"responses",
          {{"200", answer_of(object_of({{"rows", array_of(schema_ref(id + "_row"))}}, {"rows"}),
                             "A row for each entity, in order.")}}}};
-    add_errors(Route::kServiceFeatures, get, {"400", "404", "503"});
-    add_errors(Route::kServiceFeatures, post, {"400", "404", "413", "415", "503"});
+    add_errors(Route::kServiceFeatures, get, {"400", "404", "429", "503"});
+    add_errors(Route::kServiceFeatures, post, {"400", "404", "413", "415", "429", "503"});
     out_["paths"]["/v1/services/" + escape_path(service.name) + "/features"] = {
         {"get", std::move(get)}, {"post", std::move(post)}};
   }
@@ -242,7 +251,7 @@ class Document {
          {"requestBody", body_of(object_of({{"features", references}, {"entities", entities}},
                                            {"features", "entities"}))},
          {"responses", {{"200", answer_of(rows, "A row for each entity, in order.")}}}},
-        {"400", "404", "413", "415", "422", "503"});
+        {"400", "404", "413", "415", "422", "429", "503"});
     json feast{{"type", "object"},
                {"properties",
                 {{"features", references},
@@ -258,13 +267,13 @@ class Document {
          {"requestBody", body_of(feast)},
          {"responses",
           {{"200", answer_of(any_object(), "metadata and results, or one entity's features.")}}}},
-        {"400", "404", "413", "415", "422", "503"});
+        {"400", "404", "413", "415", "422", "429", "503"});
     json time{{"type", "string"}, {"format", "date-time"}};
     json views{{"type", {"array", "null"}}, {"items", {{"type", "string"}}}};
-    json async =
-        json::array({option("async", "true answers 202 at once.", {{"type", "boolean"}}),
-                     option("force", "Understood, without effect: a view's run is never doubled.",
-                            {{"type", "boolean"}})});
+    json async = json::array(
+        {timeout_option(), option("async", "true answers 202 at once.", {{"type", "boolean"}}),
+         option("force", "Understood, without effect: a view's run is never doubled.",
+                {{"type", "boolean"}})});
     json done{{"200", answer_of(object_of({{"runs", array_of(any_object())}}, {"runs"}),
                                 "The runs, as in the ledger.")},
               {"202", answer_of(any_object(), "Begun.")}};
@@ -298,7 +307,8 @@ class Document {
                    {"summary", summary},
                    {"tags", {"operations"}},
                    {"responses", {{"200", {{"description", summary}, {"content", content}}}}}};
-    if (!parameters.empty()) operation["parameters"] = std::move(parameters);
+    parameters.push_back(timeout_option());
+    operation["parameters"] = std::move(parameters);
     add_operation("get", route, std::move(operation), statuses);
   }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "apps/server/testing/running_server.h"
@@ -149,15 +150,17 @@ TEST_F(OperationsTest, DescribesEveryServiceInOpenApi) {
         EXPECT_TRUE(response.contains("$ref") || response.contains("description"))
             << path << " " << status;
       std::set<std::string> in_path;
-      if (operation.contains("parameters"))
-        for (const json& parameter : operation["parameters"]) {
-          EXPECT_TRUE(parameter.contains("schema"));
-          if (parameter["in"] == "path")
-            in_path.insert("{" + parameter["name"].get<std::string>() + "}");
-        }
+      for (const json& parameter : operation["parameters"]) {
+        EXPECT_TRUE(parameter.contains("schema"));
+        if (parameter["in"] == "path")
+          in_path.insert("{" + parameter["name"].get<std::string>() + "}");
+      }
       for (const std::string& part : in_path) EXPECT_NE(path.find(part), std::string::npos);
       EXPECT_EQ(static_cast<size_t>(std::count(path.begin(), path.end(), '{')), in_path.size())
           << path;
+      EXPECT_TRUE(std::ranges::any_of(operation["parameters"], [](const json& parameter) {
+        return parameter["name"] == "X-Asof-Timeout-Ms" && parameter["in"] == "header";
+      })) << path;
     }
   }
   for (const model::FeatureService& service : project_.definitions().services) {
@@ -191,6 +194,11 @@ TEST_F(OperationsTest, DeclaresWhatEachRouteRefuses) {
        {"/v1/features", "/get-online-features", "/materialize", "/materialize-incremental"})
     EXPECT_TRUE(paths[path]["post"]["responses"].contains("422")) << path;
   EXPECT_TRUE(paths["/materialize"]["post"]["responses"].contains("409"));
+  for (const auto& [path, methods] : paths.items()) {
+    if (!path.ends_with("features")) continue;
+    for (const auto& [method, operation] : methods.items())
+      EXPECT_TRUE(operation["responses"].contains("429")) << path;
+  }
 }
 
 TEST_F(OperationsTest, DescribesTheRevisionThatIsServed) {

@@ -71,6 +71,11 @@ std::optional<Matched> match_route(const std::vector<std::string_view>& segments
   return std::nullopt;
 }
 
+bool reads_features(Route route) {
+  return route == Route::kServiceFeatures || route == Route::kFeatures ||
+         route == Route::kFeastFeatures;
+}
+
 bool takes_parameters(Route route) {
   switch (route) {
     case Route::kServiceFeatures:

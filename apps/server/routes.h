@@ -49,6 +49,9 @@ struct Matched {
 };
 std::optional<Matched> match_route(const std::vector<std::string_view>& segments);
 
+// Those that are asked on a request's path of others: what an overload refuses first.
+bool reads_features(Route route);
+
 // Whether anything may stand behind its path's question mark.
 bool takes_parameters(Route route);
 

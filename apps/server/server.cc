@@ -71,6 +71,9 @@ void Server::State::collect(MetricsText& text) {
   append_loop_metrics(text, sum->metrics);
   text.start("asof_connections", "gauge", "Open connections.");
   text.add("asof_connections", {}, uint64_t{http->connections()});
+  text.start("asof_connections_refused_total", "counter",
+             "Connections turned away because as many as may be were open.");
+  text.add("asof_connections_refused_total", {}, http->refused_connections());
 }
 
 void Server::State::stop(int64_t drain_ms) {

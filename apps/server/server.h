@@ -25,7 +25,7 @@
 
 namespace asof::server {
 
-// What one client may take. All are options of `serve`.
+// What one client may take, and what all of them together. All are options of `serve`.
 struct Limits {
   size_t body_bytes = size_t{8} << 20;     // 413
   size_t header_bytes = size_t{16} << 10;  // 431
@@ -35,6 +35,13 @@ struct Limits {
   int64_t store_ms = 1'000;                // for a read of the online store: 503
   int64_t answer_ms = 10'000;              // for any answer but that of the materialize routes: 503
   int64_t idle_ms = 75'000;                // between requests of one connection
+
+  // Beyond these a request is refused, not queued: 429. Limits of the whole server, of which each event loop has its share.
+  int64_t queue_ms = 50;           // a feature request's wait for its turn, in a queue that stands
+  size_t store_reads = 512;        // feature requests that wait for the online store
+  size_t store_entities = 10'000;  // their entities; a request that waits alone may have more
+  size_t waiting_jobs = 64;        // requests of the slower routes that wait for a worker
+  size_t buffered_bytes = 512 << 20;  // unfinished requests, and answers not yet taken
 };
 
 struct ServerConfig {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/server/internal/event_loop.h"
+#include "apps/server/internal/receiver.h"
 #include "asof/base/clock.h"
 
 namespace asof::server {
@@ -9,7 +10,7 @@ namespace {
 
 constexpr int64_t kLingerUs = 2'000'000;
 constexpr size_t kReadSize = 16 << 10;
-constexpr size_t kKeptBufferSize = 64 << 10;  // of a connection between requests
+constexpr size_t kKeptBufferSize = 16 << 10;  // for bodies, of a connection between requests
 constexpr size_t kFlushSize = 256 << 10;      // of answers to pipelined requests
 constexpr size_t kLingerBytes = 16 << 20;     // read and dropped before a refused client is cut off
 
@@ -44,6 +45,7 @@ void Connection::close() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
   begun_request_ = false;
+  loop_.buffered_bytes -= std::exchange(buffered_, 0);
   error_code ignored;
   socket_.close(ignored);
 }
@@ -58,9 +60,9 @@ void Connection::check_deadline(int64_t now_us) {
   if (now_us < deadline_us_) return;
   switch (state_) {
     case State::kReading:
-      refuse({408, "timeout",
-              fmt::format("the request did not arrive within {} ms", loop_.limits.send_ms),
-              "send the whole request at once"});
+      refuse(HttpFault{408, "timeout",
+                       fmt::format("the request did not arrive within {} ms", loop_.limits.send_ms),
+                       "send the whole request at once"});
       if (flush()) finish();
       break;
     case State::kHandling:
@@ -68,8 +70,10 @@ void Connection::check_deadline(int64_t now_us) {
       handling_inline_ = true;
       close_afterwards();
       loop_.handler->refuse(
-          {503, "timeout", fmt::format("no answer was ready within {} ms", loop_.limits.answer_ms),
-           "try again; ask for less at once"},
+          {503, "timeout", "no answer was ready in time",
+           fmt::format("try again, or ask for less at once; the limit is {} ms, or what "
+                       "X-Asof-Timeout-Ms allows",
+                       loop_.limits.answer_ms)},
           *this);
       handling_inline_ = false;
       begun_request_ = false;
@@ -85,28 +89,33 @@ void Connection::check_deadline(int64_t now_us) {
 }
 
 void Connection::read() {
+  reading_ = true;
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& failure) {
+    self->on_readable(failure);
+  });
+}
+
+void Connection::on_readable(const error_code& failure) {
+  reading_ = false;
+  if (state_ == State::kClosed) return;
+  if (failure) return close();
   if (consumed_ == in_.size()) {
     in_.clear();
     consumed_ = 0;
   }
+  loop_.spare_in.lend(in_);
   char* free = in_.reserve(kReadSize);
-  reading_ = true;
-  socket_.async_read_some(asio::buffer(free, kReadSize),
-                          [self = shared_from_this()](const error_code& failure, size_t count) {
-                            self->on_read(failure, count);
-                          });
-}
-
-void Connection::on_read(const error_code& failure, size_t count) {
-  reading_ = false;
-  if (state_ == State::kClosed) return;
-  if (failure) return close();
+  const Received received = loop_.receiver.receive(socket_.native_handle(), free, kReadSize);
+  if (received.count < 0 && (errno == EAGAIN || errno == EINTR)) return read();
+  if (received.count <= 0) return close();
+  const auto count = static_cast<size_t>(received.count);
   if (state_ == State::kLingering) {
     lingered_ += count;
     if (lingered_ > kLingerBytes) return close();
     return read();
   }
-  in_.commit(in_.data() + in_.size() + count);
+  in_.commit(free + count);
+  arrived_us_ = received.arrived_us;
   if (state_ == State::kIdle) {
     state_ = State::kReading;
     deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
@@ -128,8 +137,8 @@ void Connection::advance() {
     state_ = State::kIdle;
     if (loop_.draining) return close();
     deadline_us_ = loop_.now_us + loop_.limits.idle_ms * 1000;
-    out_.shrink_to(kKeptBufferSize);
-    in_.shrink_to(kKeptBufferSize);
+    loop_.spare_in.take_back(in_);
+    consumed_ = 0;
     fields_.body.shrink_to(kKeptBufferSize);
   }
   read();
@@ -159,9 +168,22 @@ bool Connection::parse_one() {
     admitted_ = true;
     if (!admit()) return true;
   }
-  if (!parser_->is_done()) return consumed_ < in_.size() && !failure;
-  dispatch();
-  return true;
+  if (parser_->is_done()) {
+    dispatch();
+    return true;
+  }
+  count_buffered();
+  if (!fields_.body.empty() && !loop_.has_room()) {
+    refuse(Overload::kBuffers);
+    return true;
+  }
+  return consumed_ < in_.size() && !failure;
+}
+
+void Connection::count_buffered() {
+  const size_t now = (parser_ ? fields_.body.size() : 0) + out_.size() - sent_;
+  loop_.buffered_bytes += now - buffered_;
+  buffered_ = now;
 }
 
 HttpRequest Connection::request() const {
@@ -171,6 +193,7 @@ HttpRequest Connection::request() const {
   request.host = fields_.host;
   request.authorization = fields_.authorization;
   request.content_type = fields_.content_type;
+  request.timeout = fields_.timeout;
   request.version = fields_.version;
   return request;
 }
@@ -178,16 +201,16 @@ HttpRequest Connection::request() const {
 // What the head alone decides. False where the request is refused and answered.
 bool Connection::admit() {
   if (fields_.has_other_coding) {
-    refuse({400, "invalid", "the body has a transfer encoding other than chunked",
-            "send it plain or chunked"});
+    refuse(HttpFault{400, "invalid", "the body has a transfer encoding other than chunked",
+                     "send it plain or chunked"});
     return false;
   }
   if (fields_.repeats_host || (fields_.version == 11 && !fields_.has_host)) {
-    refuse(
-        {400,
-         "invalid",
-         fields_.has_host ? "the request has several Host fields" : "the request has no Host field",
-         {}});
+    refuse(HttpFault{
+        400,
+        "invalid",
+        fields_.has_host ? "the request has several Host fields" : "the request has no Host field",
+        {}});
     return false;
   }
   if (parser_->is_done()) return true;
@@ -211,10 +234,11 @@ bool Connection::admit() {
   return true;
 }
 
-void Connection::refuse(const HttpFault& fault) {
+template <typename Why>
+void Connection::refuse(const Why& why) {
   start_request(fields_.method == "HEAD", false);
   handling_inline_ = true;
-  loop_.handler->refuse(fault, *this);
+  loop_.handler->refuse(why, *this);
   handling_inline_ = false;
   begun_request_ = false;
   has_unread_input_ = true;
@@ -226,6 +250,8 @@ void Connection::dispatch() {
   fields_.body.reserve(kBodyPadding);
   HttpRequest complete = request();
   complete.body = fields_.body.view();
+  complete.arrived_us = arrived_us_;
+  loop_.spare_out.lend(out_);
   start_request(complete.method == "HEAD", parser_->keep_alive() && !loop_.draining);
   state_ = State::kHandling;
   deadline_us_ = loop_.now_us + loop_.limits.answer_ms * 1000;
@@ -259,14 +285,16 @@ bool Connection::flush() {
     if (failure) break;
   }
   if (!failure) {
-    out_.clear();
+    loop_.spare_out.take_back(out_);
     sent_ = 0;
+    if (buffered_ != 0) count_buffered();
     return true;
   }
   if (failure != asio::error::would_block && failure != asio::error::try_again) {
     close();
     return false;
   }
+  count_buffered();
   // A request that waits for its answer writes behind what is on its way: not before that has left.
   if (state_ == State::kHandling) return true;
   state_ = State::kWriting;

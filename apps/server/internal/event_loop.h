@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "apps/server/http_server.h"
+#include "apps/server/internal/receiver.h"
 #include "apps/server/internal/request_parser.h"
 #include "asof/base/clock.h"
 
@@ -34,6 +35,26 @@ using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::io_context::executor_type>;
 
 class EventLoop;
+
+// A buffer that the connections of a loop use in turn: most are done with it before the next one begins, so that only those in
+// the middle of a request or an answer hold memory, and what is used is warm.
+class SpareBuffer {
+ public:
+  // To one that has no memory.
+  void lend(serve::TextBuffer& to) {
+    if (to.capacity() == 0) to.swap(spare_);
+  }
+  void take_back(serve::TextBuffer& from) {
+    from.clear();
+    if (from.capacity() > spare_.capacity()) spare_.swap(from);
+    from = {};
+    spare_.shrink_to(kLargestKept);
+  }
+
+ private:
+  static constexpr size_t kLargestKept = 1 << 20;
+  serve::TextBuffer spare_;
+};
 
 class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
  public:
@@ -50,23 +71,27 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
  private:
   enum class State { kIdle, kReading, kHandling, kWriting, kLingering, kClosed };
 
-  void wait_without_limit() override { deadline_us_ = INT64_MAX; }
+  void wait_until(int64_t deadline_us) override { deadline_us_ = deadline_us; }
   std::shared_ptr<Exchange> shared() override { return shared_from_this(); }
   void resume() override;
 
   void read();
-  void on_read(const error_code& failure, size_t count);
+  void on_readable(const error_code& failure);
   // Works through what has arrived until it needs more of it, an answer is due later, or the client must take answers first.
   void advance();
   bool parse_one();
   void dispatch();
   bool admit();
-  void refuse(const HttpFault& fault);
+  // `why`: an HttpFault or an Overload.
+  template <typename Why>
+  void refuse(const Why& why);
   // True where everything has left.
   bool flush();
   void on_written(const error_code& failure, size_t count);
   void finish();
   HttpRequest request() const;
+  // Tells the loop how many bytes are held here for want of more of a request, or of a client that takes its answer.
+  void count_buffered();
 
   EventLoop& loop_;
   Socket socket_;
@@ -78,6 +103,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   size_t consumed_ = 0;  // of in_
   size_t sent_ = 0;      // of out_
   size_t lingered_ = 0;
+  size_t buffered_ = 0;     // as the loop knows it
+  int64_t arrived_us_ = 0;  // of what was read last
   bool admitted_ = false;
   bool closing_ = false;
   bool reading_ = false;
@@ -88,11 +115,17 @@ class EventLoop final : public Loop {
  public:
   static constexpr auto kTick = std::chrono::milliseconds(100);
 
-  explicit EventLoop(const ServerConfig& config)
-      : limits(config.limits), io(1), timer_(io.get_executor()) {}
+  EventLoop(const ServerConfig& config, size_t loops)
+      : limits(config.limits),
+        io(1),
+        loops_(loops),
+        most_buffered_bytes_(share_of(config.limits.buffered_bytes)),
+        timer_(io.get_executor()) {}
 
   void post(std::function<void()> task) override { asio::post(io, std::move(task)); }
   bool is_this_thread() const override { return std::this_thread::get_id() == thread_id_; }
+  size_t share_of(size_t limit) const override { return (limit + loops_ - 1) / loops_; }
+  bool has_room() const override { return buffered_bytes < most_buffered_bytes_; }
 
   void run() {
     thread_ = std::thread([this] {
@@ -157,6 +190,9 @@ class EventLoop final : public Loop {
   std::vector<Connection*> connections;
   std::atomic<size_t> connection_count{
       0};  // dealt to this loop, whether it has begun with them or not
+  Receiver receiver;
+  SpareBuffer spare_in, spare_out;
+  size_t buffered_bytes = 0;  // of its connections
   bool draining = false;
   int64_t now_us = steady_now_us();  // as of the last tick: deadlines need no more
   asio::io_context io;               // last: what it holds refers to the rest
@@ -181,6 +217,7 @@ class EventLoop final : public Loop {
     });
   }
 
+  const size_t loops_, most_buffered_bytes_;
   Timer timer_;
   std::thread thread_;
   std::atomic<std::thread::id> thread_id_;

@@ -19,7 +19,7 @@ using boost::system::error_code;
 class RequestParser final : public http::basic_parser<true> {
  public:
   struct Fields {
-    std::string method, target, host, authorization, content_type;
+    std::string method, target, host, authorization, content_type, timeout;
     serve::TextBuffer body;
     int version = 11;
     bool expects_continue = false;
@@ -36,6 +36,7 @@ class RequestParser final : public http::basic_parser<true> {
     fields_.host.clear();
     fields_.authorization.clear();
     fields_.content_type.clear();
+    fields_.timeout.clear();
     fields_.body.clear();
     fields_.expects_continue = fields_.has_host = fields_.repeats_host = fields_.has_other_coding =
         false;
@@ -49,7 +50,7 @@ class RequestParser final : public http::basic_parser<true> {
     fields_.version = version;
   }
   void on_response_impl(int, Text, int, error_code&) override {}
-  void on_field_impl(http::field name, Text, Text value, error_code&) override {
+  void on_field_impl(http::field name, Text text, Text value, error_code&) override {
     switch (name) {
       case http::field::host:
         fields_.repeats_host = fields_.has_host;
@@ -68,6 +69,10 @@ class RequestParser final : public http::basic_parser<true> {
       case http::field::transfer_encoding:
         // Beast would take `gzip` as a request without a body, and its bytes as the next request.
         if (!boost::beast::iequals(value, "chunked")) fields_.has_other_coding = true;
+        break;
+      case http::field::unknown:
+        if (boost::beast::iequals(text, "X-Asof-Timeout-Ms"))
+          fields_.timeout.assign(value.data(), value.size());
         break;
       default: break;
     }

@@ -54,6 +54,8 @@ class Client {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
   void close_sending() { ::shutdown(socket_, SHUT_WR); }
+  // Ends a send() on another thread.
+  void shut_down() { ::shutdown(socket_, SHUT_RDWR); }
 
   // False where the peer is gone.
   bool send(std::string_view bytes) {
