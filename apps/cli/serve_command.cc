@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "apps/cli/command.h"
+#include "apps/cli/options.h"
 #include "apps/cli/own_server.h"
 #include "apps/cli/version.h"
 #include "apps/server/server.h"
@@ -219,26 +220,16 @@ void add_client_limits(CLI::App& command, server::Limits& limits) {
 
 // What all of them together may wait for.
 void add_overload_limits(CLI::App& command, server::Limits& limits) {
-  command
-      .add_option("--max-queue-ms", limits.queue_ms,
-                  "Under overload, a feature request's wait for its turn (default 50)")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--max-store-reads", limits.store_reads,
-                  "Most feature requests that wait for the online store (default 512)")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--max-store-entities", limits.store_entities,
-                  "Most entities that wait for the online store (default 10000)")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--max-waiting-jobs", limits.waiting_jobs,
-                  "Most catalogue, status and runs requests that wait (default 64)")
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--max-buffered-bytes", limits.buffered_bytes,
-                  "Most bytes of unfinished requests and untaken answers (default 536870912)")
-      ->check(CLI::PositiveNumber);
+  add_number(command, "--max-queue-ms", limits.queue_ms,
+             "Under overload, a feature request's wait for its turn (default 50)");
+  add_number(command, "--max-store-reads", limits.store_reads,
+             "Most feature requests that wait for the online store (default 512)");
+  add_number(command, "--max-store-entities", limits.store_entities,
+             "Most entities that wait for the online store (default 10000)");
+  add_number(command, "--max-waiting-jobs", limits.waiting_jobs,
+             "Most catalogue, status and runs requests that wait (default 64)");
+  add_number(command, "--max-buffered-bytes", limits.buffered_bytes,
+             "Most bytes of unfinished requests and untaken answers (default 536870912)");
 }
 
 }  // namespace

@@ -175,7 +175,6 @@ SpineJoin::SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers
     : state_(std::make_unique<State>(*index.state_, std::move(spec), workers)) {}
 SpineJoin::~SpineJoin() = default;
 SpineJoin::SpineJoin(SpineJoin&&) noexcept = default;
-SpineJoin& SpineJoin::operator=(SpineJoin&&) noexcept = default;
 
 // Each step touches memory that the step before has asked for.
 void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {

@@ -72,7 +72,6 @@ class SpineJoin {
   SpineJoin(const LabelIndex& index, SpineJoinSpec spec, size_t workers);
   ~SpineJoin();
   SpineJoin(SpineJoin&&) noexcept;
-  SpineJoin& operator=(SpineJoin&&) noexcept;
 
   // Threads: concurrent, each with its own `worker`.
   void add(const Batch& batch, size_t worker);

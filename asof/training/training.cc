@@ -96,7 +96,7 @@ Result<void> for_each(size_t count, size_t threads,
       results[i] = work(i);
     } catch (const std::bad_alloc&) {
       results[i] = error(ErrorCode::kExhausted, "out of memory", {},
-                         "join fewer labels or features at once");
+                         "join fewer labels at a time (train --labels-at-once), or fewer features");
     }
     if (!results[i]) has_failed = true;
   });

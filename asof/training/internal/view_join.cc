@@ -222,6 +222,7 @@ CellStatus ViewJoin::row_status(int64_t position) const {
 }
 
 bool ViewJoin::is_from_future(int64_t position, Timestamp label_time) const {
+  // Asked of one position after the other.
   parts_.front().join.prefetch(position + kAhead);
   const codec::RowView won = any_row(position);
   if (won.bytes().empty()) return false;
