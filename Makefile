@@ -61,7 +61,7 @@ bench: build  ## run the benchmarks; they print figures and assert nothing; BENC
 	bench/run.py --asof build/asof --tools build/release/bin $(BENCH)
 
 bench-full: bench-peers  ## every part, the long ones too, with every peer installed and more repeats
-	$(MAKE) bench BENCH="--only start,instructions,load,feast,serve,join,scale,large --runs 5 --seconds 20 $(BENCH)"
+	$(MAKE) bench BENCH="--only start,instructions,load,feast,serve,join,scale,large,endurance --runs 5 --seconds 20 $(BENCH)"
 
 bench-peers:  ## install the peers that the benchmarks compare with, pinned, in build/bench/venv and venv-feast
 	@mkdir -p build/bench

@@ -1,17 +1,19 @@
-// bench_load: apps/load's open loop on loopback, for the benchmark suite.
+// bench_load: apps/load's loops on loopback, for the benchmark suite.
 //
-//   bench_load --port N --rate R --seconds S --connections C --target PATH --body FILE
+//   bench_load --port N --rate R --seconds S --connections C --target PATH --body FILE [--interval S]
 //
-// FILE has one JSON body a line, sent in turn; without --body the target is read by GET. Prints one
-// JSON object: requests, errors, refused (429), latencies in microseconds from the instant a request
-// was due.
+// FILE has one JSON body a line, sent in turn; without --body the target is read by GET. --rate 0 closes the loop: every
+// connection sends again as soon as it is answered. Prints one JSON object: requests, errors, refused (429), latencies in
+// microseconds from the instant a request was due; with --interval those of each so many seconds, too.
 
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/load/load.h"
@@ -41,9 +43,12 @@ Settings parse_arguments(int argc, char** argv) {
     if (name == "--port") {
       plan.address.port = static_cast<uint16_t>(std::stoi(value));
     } else if (name == "--rate") {
-      plan.rate = std::stod(value);
+      const double rate = std::stod(value);
+      plan.rate = rate > 0 ? std::optional(rate) : std::nullopt;
     } else if (name == "--seconds") {
       plan.seconds = std::stod(value);
+    } else if (name == "--interval") {
+      plan.interval_seconds = std::stod(value);
     } else if (name == "--connections") {
       plan.connections = std::stoul(value);
     } else if (name == "--target") {
@@ -60,6 +65,13 @@ Settings parse_arguments(int argc, char** argv) {
   return settings;
 }
 
+std::string percentiles(const asof::load::Histogram& us, std::string_view prefix = "") {
+  return fmt::format(
+      "\"{0}p50_us\":{1},\"{0}p90_us\":{2},\"{0}p99_us\":{3},\"{0}p999_us\":{4},\"{0}max_us\":{5}",
+      prefix, us.percentile(0.5), us.percentile(0.9), us.percentile(0.99), us.percentile(0.999),
+      us.max());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,12 +83,13 @@ int main(int argc, char** argv) {
     plan.requests.push_back(asof::load::get_request(plan.address, settings.target, ""));
   const auto report = asof::load::run(plan);
   if (!report) fail(report.error().text());
-  const asof::load::Histogram& latency = report->latency_us;
-  fmt::print(
-      "{{\"requests\":{},\"errors\":{},\"refused\":{},\"p50_us\":{},\"p90_us\":{},\"p99_us\":{},"
-      "\"p999_us\":{},"
-      "\"max_us\":{}}}\n",
-      report->succeeded + report->refused + report->errors(), report->errors(), report->refused,
-      latency.percentile(0.5), latency.percentile(0.9), latency.percentile(0.99),
-      latency.percentile(0.999), latency.max());
+  std::string intervals;
+  for (const asof::load::Interval& interval : report->intervals)
+    intervals += fmt::format("{}{{\"answered\":{},\"refused\":{},{}}}",
+                             intervals.empty() ? "" : ",", interval.latency_us.count(),
+                             interval.refused, percentiles(interval.latency_us));
+  fmt::print("{{\"requests\":{},\"errors\":{},\"refused\":{},{},{},\"intervals\":[{}]}}\n",
+             report->succeeded + report->refused + report->errors(), report->errors(),
+             report->refused, percentiles(report->latency_us),
+             percentiles(report->refused_us, "refused_"), intervals);
 }

@@ -18,6 +18,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from suite import process, report  # noqa: E402
+from suite.endurance import Endurance  # noqa: E402
 from suite.feast import Feast  # noqa: E402
 from suite.instructions import Instructions  # noqa: E402
 from suite.joins import Joins, Scale  # noqa: E402
@@ -58,7 +59,7 @@ class Start:
 
 
 PARTS = {"start": Start, "instructions": Instructions, "load": Loads, "feast": Feast, "serve": Serving, "join": Joins,
-         "scale": Scale, "large": LargeStore}
+         "scale": Scale, "large": LargeStore, "endurance": Endurance}
 MINUTES = ("start", "instructions", "load", "feast", "serve", "join")  # what runs unless told otherwise
 
 
@@ -70,6 +71,7 @@ class Suite:
         self.out.mkdir(parents=True, exist_ok=True)
         self.runs = arguments.runs
         self.seconds = arguments.seconds
+        self.endurance_seconds = arguments.endurance_seconds
         self.record = arguments.record
         self.tables = Tables(self.out, self.tools, self.asof)
         self.peers = Peers(self.out)
@@ -109,9 +111,10 @@ def main():
     parser.add_argument("--tools", default="build/release/bin", help="where bench_sql, bench_load and bench_echo are")
     parser.add_argument("--out", default="build/bench", help="data, repositories and reports")
     parser.add_argument("--only", default=",".join(MINUTES),
-                        help=f"parts, with commas between: {', '.join(PARTS)}; scale and large take long")
+                        help=f"parts, with commas between: {', '.join(PARTS)}; scale, large and endurance take long")
     parser.add_argument("--runs", type=int, default=3, help="how often each is run; the best counts")
     parser.add_argument("--seconds", type=int, default=10, help="how long a load lasts")
+    parser.add_argument("--endurance-seconds", type=int, default=600, help="how long the load of the part endurance lasts")
     parser.add_argument("--record", action="store_true", help="record the instruction counts in bench/instructions.json")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and the tables of the documents")
     arguments = parser.parse_args()

@@ -20,6 +20,12 @@ using internal::Socket;
 
 void add(Report& sum, const Report& part) {
   sum.latency_us.add(part.latency_us);
+  sum.refused_us.add(part.refused_us);
+  if (part.intervals.size() > sum.intervals.size()) sum.intervals.resize(part.intervals.size());
+  for (size_t i = 0; i < part.intervals.size(); ++i) {
+    sum.intervals[i].latency_us.add(part.intervals[i].latency_us);
+    sum.intervals[i].refused += part.intervals[i].refused;
+  }
   sum.succeeded += part.succeeded;
   sum.refused += part.refused;
   sum.failed += part.failed;

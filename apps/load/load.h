@@ -26,21 +26,31 @@ struct Plan {
   std::optional<double> rate;         // requests a second by a timetable; nothing = a closed loop
   double seconds = 5;                 // of sending; answers are waited for afterwards
   double patience_seconds = 10;       // for answers that are still missing after `seconds`
+  double interval_seconds = 0;        // of the report's intervals; 0 = none are kept
   size_t connections = 32;
   size_t threads =
       1;  // that generate load, each with its share of connections and requests; at most `connections`
   const std::atomic<bool>* stop = nullptr;  // set: end with kCancelled
 };
 
+// What was answered within so many seconds.
+struct Interval {
+  Histogram latency_us;  // as in Report
+  uint64_t refused = 0;
+};
+
 struct Report {
   // Of answers with status 200, in microseconds; and of requests without an answer, for as long as they had waited.
   Histogram latency_us;
   uint64_t succeeded = 0;            // status 200
+  Histogram refused_us;              // latencies of the refused
   uint64_t refused = 0;              // 429: the server protects itself
   uint64_t failed = 0;               // any other status
   uint64_t broken = 0;               // the connection ended before the answer did
   uint64_t unanswered = 0;           // due, but not answered in time
   std::map<int, uint64_t> statuses;  // every answer
+  std::vector<Interval>
+      intervals;  // by the instant of the answer; those after `seconds` belong to the last
   std::string first_failure;  // status and body of the first answer that is neither 200 nor 429
   double seconds = 0;         // from the first request to the last answer
   double generator_busy =

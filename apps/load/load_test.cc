@@ -225,8 +225,45 @@ TEST(Load, CountsRefusalsAndFailuresApartAndKeepsTheFirstFailure) {
   EXPECT_EQ(report.failed, 25u);
   EXPECT_EQ(report.errors(), 25u);
   EXPECT_EQ(report.latency_us.count(), 50u);
+  EXPECT_EQ(report.refused_us.count(), 25u);
+  EXPECT_TRUE(report.intervals.empty());
   EXPECT_EQ(report.first_failure, "503 lost");
   EXPECT_EQ(report.statuses, (std::map<int, uint64_t>{{200, 50}, {429, 25}, {503, 25}}));
+}
+
+TEST(Load, TellsEachIntervalOfAllThreads) {
+  ScriptedServer server([](size_t number, const std::string&) {
+    return number % 4 == 1 ? answer_of(429, "busy") : answer_of(200);
+  });
+  Plan plan = plan_for(server);
+  plan.rate = 500;
+  plan.seconds = 0.2;
+  plan.threads = 2;
+  plan.interval_seconds = 0.08;
+  const Report report = run(plan).value();
+  ASSERT_EQ(report.intervals.size(), 3u);
+  uint64_t answered = 0, refused = 0;
+  int64_t longest_us = 0;
+  for (const Interval& interval : report.intervals) {
+    answered += interval.latency_us.count();
+    refused += interval.refused;
+    longest_us = std::max(longest_us, interval.latency_us.max());
+  }
+  EXPECT_EQ(answered, 75u);
+  EXPECT_EQ(refused, 25u);
+  EXPECT_EQ(longest_us, report.latency_us.max());
+}
+
+// The timetable is over at once, and every answer comes after it.
+TEST(Load, AnAnswerAfterTheLastIntervalBelongsToIt) {
+  ScriptedServer server([](size_t, const std::string&) { return answer_of(200); });
+  Plan plan = plan_for(server);
+  plan.rate = 1e6;
+  plan.seconds = 10e-6;
+  plan.interval_seconds = 5e-6;
+  const Report report = run(plan).value();
+  ASSERT_EQ(report.intervals.size(), 2u);
+  EXPECT_EQ(report.intervals[0].latency_us.count() + report.intervals[1].latency_us.count(), 10u);
 }
 
 TEST(Load, CountsBrokenConnectionsAndOpensNewOnes) {

@@ -34,7 +34,7 @@ output included; the load generators share the cores with the server.
 - A NO is a promise that is still to be kept.
 - Without this tree: `asof init b --template benchmark` makes the tables of the serving lines, and `asof bench` measures them, or your
   own definitions, with the load generator of the open loops here (see [cli.md](cli.md)).
-- To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows and a store of 10 GB, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
+- To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows, a store of 10 GB and ten minutes of load, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
   by `make bench BENCH=--docs`.
 
 The files that were read, generated from hashes of row numbers (bench/suite/tables.py):

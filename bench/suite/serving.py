@@ -27,9 +27,12 @@ class Serving:
 
     # --- servers and loads ----------------------------------------------------------------------------------------
 
-    def serve(self, repository):
+    # Put before the commands of the server and of bench_load.
+    server_prefix = load_prefix = ()
+
+    def serve(self, repository, *options):
         port = process.free_port()
-        return process.Server([self.suite.asof, "-C", repository, "serve", "--port", port], port,
+        return process.Server([*self.server_prefix, self.suite.asof, "-C", repository, "serve", "--port", port, *options], port,
                               process.answers_http("/readyz"), self.suite.out / "serve.log")
 
     def echo(self):
@@ -75,10 +78,12 @@ end
         return {"rate": requests / (duration_us / 1e6), "p99_ms": p99_us / 1000, "errors": errors,
                 "cpu_us": (server.cpu() - before) / max(requests, 1) * 1e6}
 
-    def open_loop(self, server, target, bodies, rate, connections=8, seconds=None):
-        text = process.run([self.suite.tools / "bench_load", "--port", server.port, "--rate", f"{rate:.0f}", "--seconds",
+    def open_loop(self, server, target, bodies, rate, connections=8, seconds=None, **more):
+        """`more`: further options of bench_load, as `interval=1`."""
+        options = [word for name, value in more.items() for word in (f"--{name}", value)]
+        text = process.run([*self.load_prefix, self.suite.tools / "bench_load", "--port", server.port, "--rate", f"{rate:.0f}", "--seconds",
                             seconds or self.suite.seconds, "--connections", connections, "--target", target,
-                            "--body", bodies]).text
+                            "--body", bodies, *options]).text
         return json.loads(text)
 
     # --- rows of the report ---------------------------------------------------------------------------------------

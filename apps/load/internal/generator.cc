@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 #include "asof/base/clock.h"
@@ -43,7 +44,11 @@ Generator::Generator(const Plan& plan, const Endpoint& endpoint, size_t number, 
       timetable_{plan.rate.value_or(0), plan.seconds},
       next_(number),
       connections_(connections),
-      buffer_(kReadAtOnce) {}
+      buffer_(kReadAtOnce) {
+  if (plan.interval_seconds > 0)
+    report_.intervals.resize(
+        static_cast<size_t>(std::max(1.0, std::ceil(plan.seconds / plan.interval_seconds))));
+}
 
 Generator::~Generator() {
   if (epoll_ >= 0) close(epoll_);
@@ -176,12 +181,17 @@ void Generator::finish(size_t index) {
   Connection& connection = connections_[index];
   last_answer_us_ = steady_now_us();
   const int status = connection.reader.head().status;
+  const int64_t latency_us = last_answer_us_ - connection.due_us;
+  Interval* interval = interval_at(last_answer_us_);
   ++report_.statuses[status];
   if (status == 200) {
     ++report_.succeeded;
-    report_.latency_us.record(last_answer_us_ - connection.due_us);
+    report_.latency_us.record(latency_us);
+    if (interval != nullptr) interval->latency_us.record(latency_us);
   } else if (status == 429) {
     ++report_.refused;
+    report_.refused_us.record(latency_us);
+    if (interval != nullptr) ++interval->refused;
   } else {
     ++report_.failed;
     if (report_.first_failure.empty()) {
@@ -191,6 +201,13 @@ void Generator::finish(size_t index) {
   }
   if (connection.reader.head().closes) connection.socket.close();
   rest(index);
+}
+
+// Null where none are kept.
+Interval* Generator::interval_at(int64_t us) {
+  if (report_.intervals.empty()) return nullptr;
+  const double passed = static_cast<double>(us - start_us_) / 1e6 / plan_.interval_seconds;
+  return &report_.intervals[std::min(static_cast<size_t>(passed), report_.intervals.size() - 1)];
 }
 
 void Generator::break_off(size_t index) {

@@ -46,6 +46,7 @@ class Generator {
   void send_rest(size_t index);
   Result<void> receive(size_t index);
   void finish(size_t index);
+  Interval* interval_at(int64_t us);
   void break_off(size_t index);
   void rest(size_t index);
   void count_unanswered(int64_t now_us);
