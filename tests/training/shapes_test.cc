@@ -33,6 +33,7 @@ struct Shape {
 constexpr Shape kShapes[] = {
     {"one_file", 1, 122'880, "zstd", "i", "1", "2GB", 0},
     {"tiny_row_groups_two_threads", 1, 2'048, "snappy", "t", "2", "2GB", 0},
+    {"read_from_the_end", 1, 2'048, "zstd", "t", "1", "2GB", 0},
     {"many_files_newest_first_eight_threads", 7, 2'048, "uncompressed", "t DESC", "8", "2GB", 0},
     {"little_memory", 3, 2'048, "lz4", "hash(i)", "2", "60MB", 0},
     {"slices_of_labels", 2, 2'048, "zstd", "known DESC", "2", "2GB", 83},

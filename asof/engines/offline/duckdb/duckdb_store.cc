@@ -12,6 +12,7 @@
 #include "asof/engines/offline/duckdb/internal/labels.h"
 #include "asof/engines/offline/duckdb/internal/relation.h"
 #include "asof/engines/offline/duckdb/internal/scan_query.h"
+#include "asof/model/source_columns.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -128,21 +129,29 @@ Result<bool> DuckdbStore::scan_relation(Instance& instance, Connection& connecti
   auto found = source_columns(spec, relation, {zone, spec.source->time_unit});
   if (!found) {
     Error failure = std::move(found).error();
-    if (!relation.first_file.empty())
-      failure.message = fmt::format("file '{}': {}", relation.first_file, failure.message);
+    if (!relation.files.files.empty())
+      failure.message =
+          fmt::format("file '{}': {}", relation.files.files.front().path, failure.message);
     return failure;
   }
   SourceColumns& columns = *found;
-  std::vector<RangeFilter::Part> parts = {{columns.event_time.plan, spec.event_time}};
-  if (columns.known_time) parts.push_back({columns.known_time->plan, spec.known_time});
-  const RangeFilter filter(std::move(parts));
+  std::vector<RangeFilter::Part> ranges = {{columns.event_time.plan, spec.event_time}};
+  if (columns.known_time) ranges.push_back({columns.known_time->plan, spec.known_time});
+  const RangeFilter filter(std::move(ranges));
   ScanRun run(columns.list.plans, sink, options_.threads);
   Callbacks<ScanRun>::Lease run_lease(instance.scans().runs, run);
   Callbacks<const RangeFilter>::Lease filter_lease(instance.scans().filters, filter);
-  auto done = connection.execute(
-      scan_sql(spec, relation, columns, run_lease.token(), filter_lease.token()));
-  if (auto failure = run.failure()) return *std::move(failure);
-  if (!done && !run.stopped()) return std::move(done).error();
+  ASOF_TRY_ASSIGN(const std::vector<RelationPart> parts,
+                  parts_newest_first(connection, relation, options_.directory,
+                                     model::column_in_source(*spec.source, spec.source->event_time),
+                                     options_.threads));
+  for (const RelationPart& part : parts) {
+    auto done = connection.execute(
+        scan_sql(spec, relation, part, columns, run_lease.token(), filter_lease.token()));
+    if (auto failure = run.failure()) return *std::move(failure);
+    if (run.stopped()) break;
+    if (!done) return std::move(done).error();
+  }
   counts += run.counts();
   return !run.stopped();
 }

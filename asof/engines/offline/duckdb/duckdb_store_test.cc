@@ -643,6 +643,39 @@ TEST_F(DuckdbStore, ReadsListsThatExpressionsMake) {
                           "1|2026-05-08T00:00:00Z|[1, 2]|[x1, y1]|[c, d]|[1.0, 2.0]"));
 }
 
+// Two files in the order of time, 20 row groups together. Rows that have no time come too, and a column may have the name by
+// which DuckDB numbers the rows.
+TEST_F(DuckdbStore, ReadsTheNewestRowsFirst) {
+  for (const std::string number : {"number", "file_row_number"}) {
+    for (const int file : {0, 1})
+      parquet(fmt::format("log/{}.parquet", file),
+              fmt::format("SELECT i::BIGINT AS k, CASE WHEN i % 1000 = 7 THEN NULL ELSE "
+                          "TIMESTAMP '2026-01-01' + to_seconds(i) END AS t, hash(i) AS filler, "
+                          "hash(-i) AS more, i AS {} FROM range({}, {}) r(i)",
+                          number, 20'480 * file, 20'480 * (file + 1)),
+              "ROW_GROUP_SIZE 2048");
+    store_ = open({{"threads", "1"}});
+    auto source = files("log");
+    std::vector<bool> seen(40'960);
+    std::vector<int64_t> firsts;
+    auto counts = store_->scan(spec(source, {{"k", kInt64}}, {{number, kInt64}}),
+                               [&](const Batch& batch, size_t) {
+                                 for (size_t row = 0; row < batch.rows; ++row) {
+                                   const int64_t k = batch.columns[0].at<int64_t>(row);
+                                   EXPECT_EQ(batch.columns[2].at<int64_t>(row), k);
+                                   EXPECT_FALSE(seen[static_cast<size_t>(k)]);
+                                   seen[static_cast<size_t>(k)] = true;
+                                 }
+                                 firsts.push_back(batch.columns[0].at<int64_t>(0));
+                                 return true;
+                               });
+    ASSERT_TRUE(counts) << counts.error().text();
+    EXPECT_EQ(counts->rows, 40'960u);
+    const bool from_the_end = firsts.front() > 30'000 && firsts.back() < 10'000;
+    EXPECT_EQ(from_the_end, number == "number");
+  }
+}
+
 TEST_F(DuckdbStore, RefusesOptionsItDoesNotKnow) {
   store::EngineAddress address{"duckdb", "", {{"memory_limt", "1GB"}}, "test", directory_};
   auto opened = engine().open(address);

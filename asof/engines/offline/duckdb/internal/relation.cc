@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "asof/base/nearest.h"
 #include "asof/base/text.h"
 #include "asof/engines/offline/duckdb/internal/csv_header.h"
 #include "asof/engines/offline/duckdb/internal/file_shape.h"
 #include "asof/engines/offline/duckdb/internal/native_type.h"
+#include "asof/engines/offline/duckdb/internal/scan_order.h"
 #include "asof/engines/offline/duckdb/internal/text_time.h"
 
 namespace asof::engines::offline::duckdb {
@@ -63,6 +65,11 @@ std::string hive_options(const FileShape& shape, Reader reader, const TextColumn
   return ", hive_partitioning = true" + (types.empty() ? "" : ", hive_types = " + types);
 }
 
+std::string read_parquet(const FoundFiles& files, const std::string& directory,
+                         const std::string& options) {
+  return fmt::format("read_parquet({}{})", file_list(files, directory), options);
+}
+
 void mark_text(Relation& relation, const FileShape& shape, bool all) {
   for (RelationColumn& column : relation.columns)
     column.info.is_text = all || std::any_of(shape.partitions.begin(), shape.partitions.end(),
@@ -74,13 +81,13 @@ void mark_text(Relation& relation, const FileShape& shape, bool all) {
 Result<Relation> relation_of_parquet(Connection& connection, const FileGroup& group,
                                      const std::string& directory, Reader reader,
                                      const TextColumns& wanted) {
-  ASOF_TRY_ASSIGN(Relation relation,
-                  describe(connection,
-                           fmt::format("read_parquet({}{})", file_list(group.files, directory),
-                                       hive_options(group.shape, reader, wanted)),
-                           group.shape.names));
+  const std::string options = hive_options(group.shape, reader, wanted);
+  ASOF_TRY_ASSIGN(
+      Relation relation,
+      describe(connection, read_parquet(group.files, directory, options), group.shape.names));
   mark_text(relation, group.shape, false);
   relation.has_statistics = true;
+  relation.parquet_options = options;
   return relation;
 }
 
@@ -118,6 +125,13 @@ Result<Relation> relation_of_csv(Connection& connection, const FileGroup& group,
   return relation;
 }
 
+// Whether a column hides what DuckDB itself calls by this name.
+bool has_column(const Relation& relation, std::string_view name) {
+  return std::any_of(
+      relation.columns.begin(), relation.columns.end(),
+      [&](const RelationColumn& column) { return lower(column.sql) == quote_name(name); });
+}
+
 Result<Relation> relation_of_group(Connection& connection, const FileGroup& group,
                                    const std::string& directory, Reader reader,
                                    const TextColumns& wanted) {
@@ -125,17 +139,16 @@ Result<Relation> relation_of_group(Connection& connection, const FileGroup& grou
                   group.files.format == model::FileFormat::kCsv
                       ? relation_of_csv(connection, group, directory, reader, wanted)
                       : relation_of_parquet(connection, group, directory, reader, wanted));
-  bool taken =
-      std::any_of(relation.columns.begin(), relation.columns.end(),
-                  [](const RelationColumn& column) { return lower(column.sql) == "\"filename\""; });
-  if (!taken) relation.file_column = "filename";
-  relation.first_file = group.files.files.front().path;
+  if (!has_column(relation, "filename")) relation.file_column = "filename";
+  relation.files = group.files;
   return relation;
 }
 
 Error files_differ(const Relation& first, const Relation& other, const std::string& how) {
   return error(ErrorCode::kInvalid,
-               fmt::format("'{}' and '{}' differ: {}", first.first_file, other.first_file, how), {},
+               fmt::format("'{}' and '{}' differ: {}", first.files.files.front().path,
+                           other.files.files.front().path, how),
+               {},
                "write the files with one schema, or say in SQL what is meant, as SELECT … FROM "
                "read_parquet(['a.parquet', 'b.parquet'], union_by_name = true)");
 }
@@ -226,6 +239,14 @@ void compare_other_files(Connection& connection, const FoundFiles& found,
     column.info.has_zone = column.info.has_zone && !column.info.mixes_zones;
 }
 
+// Files that are read whole about as fast as their footers.
+bool are_small(const FoundFiles& found) {
+  constexpr uint64_t kSmall = 256 << 10;
+  uint64_t size = 0;
+  for (const store::SourceFile& file : found.files) size += file.size;
+  return size < kSmall * found.files.size();
+}
+
 }  // namespace
 
 Result<const RelationColumn*> Relation::find(const std::string& column,
@@ -256,6 +277,39 @@ Result<std::vector<Relation>> relations_of_files(Connection& connection, const F
     relations.push_back(std::move(relation));
   }
   return relations;
+}
+
+Result<std::vector<RelationPart>> parts_newest_first(Connection& connection,
+                                                     const Relation& relation,
+                                                     const std::string& directory,
+                                                     const std::string& time_column,
+                                                     size_t threads) {
+  constexpr const char* kRow = "file_row_number";
+  if (!relation.has_statistics || has_column(relation, kRow) || are_small(relation.files))
+    return std::vector{RelationPart{relation.from, ""}};
+  ASOF_TRY_ASSIGN(const auto row_groups,
+                  read_row_groups(connection, relation.files, directory, time_column));
+  std::vector<RelationPart> parts;
+  FoundFiles whole{relation.files.format, {}};
+  const auto add = [&](const FoundFiles& files, const std::string& condition) {
+    parts.push_back({read_parquet(files, directory, relation.parquet_options), condition});
+  };
+  const auto add_whole = [&] {
+    if (!whole.files.empty()) add(std::exchange(whole, {whole.format, {}}), "");
+  };
+  for (const Stretch& stretch : newest_first(row_groups, threads)) {
+    const store::SourceFile& file = relation.files.files[stretch.file];
+    if (stretch.is_whole_file()) {
+      whole.files.push_back(file);
+      continue;
+    }
+    add_whole();
+    add({whole.format, {file}},
+        fmt::format("{} >= {}{}", kRow, stretch.first,
+                    stretch.end ? fmt::format(" AND {} < {}", kRow, *stretch.end) : ""));
+  }
+  add_whole();
+  return parts;
 }
 
 Result<Relation> relation_of_labels(Connection& connection, const FoundFiles& found,

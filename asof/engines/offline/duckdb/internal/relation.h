@@ -21,12 +21,19 @@ struct RelationColumn {
   std::string sql;
 };
 
+// Some rows of a relation.
+struct RelationPart {
+  std::string from;       // what stands behind FROM
+  std::string condition;  // in SQL; "" = all of them
+};
+
 struct Relation {
   std::string from;  // what stands behind FROM
   std::vector<RelationColumn> columns;
   std::string file_column;      // SQL for the file of a row; "" where there is none
-  std::string first_file;       // as the user wrote it; "" where there is none
+  FoundFiles files;             // none of a SELECT
   bool has_statistics = false;  // Parquet: ranges may skip whole row groups
+  std::string parquet_options;  // of read_parquet(), behind the files
 
   // Errors: kInvalid naming `what` ("source 'x'") and the nearest column, or that two columns have the name.
   Result<const RelationColumn*> find(const std::string& column, std::string_view what) const;
@@ -41,6 +48,14 @@ Result<std::vector<Relation>> relations_of_files(Connection& connection, const F
 
 // Columns whose cells are text and are read as such, so that 007 stays 007: by name, with the type wanted.
 using TextColumns = std::map<std::string, DataType>;
+
+// All rows of a relation, those of files with the newest times first (see scan_order.h). `time_column` is as the files call
+// it. Cost: of Parquet a look at the footers.
+Result<std::vector<RelationPart>> parts_newest_first(Connection& connection,
+                                                     const Relation& relation,
+                                                     const std::string& directory,
+                                                     const std::string& time_column,
+                                                     size_t threads);
 
 // Label files, all columns of them, with the types that DuckDB finds; times in text stay VARCHAR. Errors: as above, and
 // kInvalid where files differ in a column or its type, naming both.

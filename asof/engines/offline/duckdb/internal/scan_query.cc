@@ -239,7 +239,8 @@ Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation
 }
 
 std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
-                     const SourceColumns& columns, int64_t token, int64_t filter_token) {
+                     const RelationPart& part, const SourceColumns& columns, int64_t token,
+                     int64_t filter_token) {
   std::vector<Bounded> bounds;
   bool needs_filter = false;
   auto bound = [&](const TimeColumn& column, const store::TimeRange& range) {
@@ -251,17 +252,18 @@ std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
   };
   bound(columns.event_time, spec.event_time);
   if (columns.known_time) bound(*columns.known_time, spec.known_time);
-  std::string within;
+  std::string within = part.condition.empty() ? "" : " AND " + part.condition;
   if (needs_filter)
-    within = fmt::format(" AND asof_within({}::BIGINT, {}{})", filter_token, columns.event_time.sql,
-                         columns.known_time ? ", " + columns.known_time->sql : "");
+    within +=
+        fmt::format(" AND asof_within({}::BIGINT, {}{})", filter_token, columns.event_time.sql,
+                    columns.known_time ? ", " + columns.known_time->sql : "");
   std::string call =
       fmt::format("asof_sink({}::BIGINT{}{})", token, columns.list.columns.empty() ? "" : ", ",
                   fmt::join(columns.list.columns, ", "));
   std::string rows;
   for (const std::string& condition : branches(bounds, relation.has_statistics))
     rows += fmt::format("{}SELECT {} AS sunk FROM {} WHERE ({}){}",
-                        rows.empty() ? "" : " UNION ALL ", call, relation.from, condition, within);
+                        rows.empty() ? "" : " UNION ALL ", call, part.from, condition, within);
   return fmt::format("SELECT bool_or(sunk)::VARCHAR FROM ({})", rows);
 }
 

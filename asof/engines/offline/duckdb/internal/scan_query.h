@@ -55,9 +55,10 @@ struct SourceColumns {
 Result<SourceColumns> source_columns(const store::ScanSpec& spec, const Relation& relation,
                                      const TimeRule& rule);
 
-// "SELECT … FROM …" whose execution calls asof_sink(token, …) with every row in range. `filter_token` belongs to a
+// "SELECT … FROM …" whose execution calls asof_sink(token, …) with every row of the part that is in range. `filter_token` belongs to a
 // RangeFilter over the event time and, where declared, the known time; it is used where zones make one necessary.
 std::string scan_sql(const store::ScanSpec& spec, const Relation& relation,
-                     const SourceColumns& columns, int64_t token, int64_t filter_token);
+                     const RelationPart& part, const SourceColumns& columns, int64_t token,
+                     int64_t filter_token);
 
 }  // namespace asof::engines::offline::duckdb

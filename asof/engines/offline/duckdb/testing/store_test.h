@@ -67,9 +67,12 @@ class StoreTest : public ::testing::Test {
     duckdb_destroy_result(&result);
     return out;
   }
-  void parquet(const std::string& name, const std::string& select) {
+  // `options`: more of COPY's, with commas between.
+  void parquet(const std::string& name, const std::string& select,
+               const std::string& options = "") {
     std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
-    sql("COPY (" + select + ") TO '" + path(name) + "' (FORMAT parquet)");
+    sql("COPY (" + select + ") TO '" + path(name) + "' (FORMAT parquet" +
+        (options.empty() ? "" : ", " + options) + ")");
   }
   void text_file(const std::string& name, const std::string& content) {
     std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
