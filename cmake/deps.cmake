@@ -51,6 +51,13 @@ endif()
 asof_third_party(simdjson ${ASOF_THIRD_PARTY}/simdjson/lib/x86_64-linux-gnu/libsimdjson_static.a)
 target_include_directories(asof_3p_simdjson SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/simdjson/include>)
 
+# Three C files, which nothing but the server links.
+add_library(asof_nanoarrow STATIC EXCLUDE_FROM_ALL ${ASOF_THIRD_PARTY}/nanoarrow/nanoarrow.c
+            ${ASOF_THIRD_PARTY}/nanoarrow/nanoarrow_ipc.c ${ASOF_THIRD_PARTY}/nanoarrow/flatcc.c)
+target_include_directories(asof_nanoarrow SYSTEM PUBLIC ${ASOF_THIRD_PARTY}/nanoarrow)
+target_compile_options(asof_nanoarrow PRIVATE -w)
+asof_third_party(nanoarrow asof_nanoarrow)
+
 find_library(ASOF_SSL_ARCHIVE libssl.a REQUIRED)
 find_library(ASOF_CRYPTO_ARCHIVE libcrypto.a REQUIRED)
 asof_third_party(openssl ${ASOF_SSL_ARCHIVE} ${ASOF_CRYPTO_ARCHIVE} Threads::Threads ${CMAKE_DL_LIBS})

@@ -10,7 +10,7 @@ set(ASOF_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/asof)
 
 # The apps and what only they link are no part of the library.
 get_property(ASOF_INSTALLED_TARGETS GLOBAL PROPERTY ASOF_TARGETS)
-list(FILTER ASOF_INSTALLED_TARGETS EXCLUDE REGEX "^apps_|_testing$|^asof_3p_(cli11|simdjson)$")
+list(FILTER ASOF_INSTALLED_TARGETS EXCLUDE REGEX "^apps_|_testing$|^asof_3p_(cli11|simdjson|nanoarrow)$")
 foreach(target IN LISTS ASOF_INSTALLED_TARGETS)
   if(NOT TARGET ${target})
     list(REMOVE_ITEM ASOF_INSTALLED_TARGETS ${target})

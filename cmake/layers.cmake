@@ -44,4 +44,4 @@ asof_layer(asof/client                  7 INCLUDES asof/audit asof/registry asof
                                           asof/serve LIBRARIES nlohmann_json)
 asof_layer(apps/load                    8 INCLUDES asof/base LIBRARIES threads)
 asof_layer(apps/cli                     8 INCLUDES asof/client apps/server apps/load LIBRARIES cli11 nlohmann_json)
-asof_layer(apps/server                  8 INCLUDES asof/client LIBRARIES boost simdjson nlohmann_json)
+asof_layer(apps/server                  8 INCLUDES asof/client LIBRARIES boost simdjson nanoarrow nlohmann_json)

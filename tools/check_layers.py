@@ -27,6 +27,7 @@ LIBRARY_INCLUDES = {
     "duckdb": r"duckdb(\.h|\.hpp|/|_)",
     "fmt": r"fmt/",
     "lmdb": r"lmdb\.h",
+    "nanoarrow": r"nanoarrow(_ipc)?\.h",
     "nlohmann_json": r"nlohmann/",
     "openssl": r"openssl/",
     "rdkafka": r"librdkafka/",

@@ -15,9 +15,11 @@ DUCKDB_NPM=1.5.5-r.5
 DUCKDB_CRATE=1.10505.0
 BOOST_DEB=1.88.0-1
 SIMDJSON_DEB=3.12.3-1
+NANOARROW_DEB=0.6.0-1
 DUCKDB_LIB_SHA=fc23f12e376c47be520f75221288281906e7942e8fd6f6ce4849198ba60d0405
 DUCKDB_CRATE_SHA=6cb514dab5e271e849235c1cb98bd65a2ae107fbd619a6740219319c54a71d95
 SIMDJSON_SHA=daaf96ff55f5b35935988e4d04296ff1c530d4602279c45cdfe75f52f88d3fca
+NANOARROW_SHA=cb5815b478d749dd27d3a3d90b1d174e713137c5bb960d284d9fb8c376334d71
 BOOST_SHA=4f9599afe8039a130320325e6bcb41b135f3c607ab678c643ae1ef29f411cada
 THIRD_PARTY=$PWD/third_party
 
@@ -70,19 +72,16 @@ fetch_duckdb_header() {
   cp "$header" "$THIRD_PARTY/duckdb/include/duckdb.h"
 }
 
-# Downloads <package>=<version> of trixie and unpacks its <path> into third_party/<name>. A private apt state: the
-# system's own configuration stays on bookworm, and nothing of trixie is installed.
-fetch_from_trixie() {
-  local work=$1 name=$2 package=$3 version=$4 sha=$5 deb
-  shift 5
-  say "fetching $package $version"
-  if [ ! -f "$work/apt/apt.conf" ]; then
-    local mirror
-    mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
-    [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) { print $i; exit } }' /etc/apt/sources.list)
-    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$work/apt/sources.list"
-    cat >"$work/apt/apt.conf" <<A
+# A private apt state of trixie: the system's own configuration stays on bookworm, and nothing of trixie is installed.
+prepare_trixie() {
+  local work=$1 mirror signed
+  [ ! -f "$work/apt/apt.conf" ] || return 0
+  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
+  [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /:\/\//) { print $i; exit } }' /etc/apt/sources.list)
+  signed="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+  mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
+  printf '%s\n' "deb $signed $mirror trixie main" "deb-src $signed $mirror trixie main" >"$work/apt/sources.list"
+  cat >"$work/apt/apt.conf" <<A
 Dir::Etc::sourcelist "$work/apt/sources.list";
 Dir::Etc::sourceparts "-";
 Dir::State::lists "$work/apt/lists";
@@ -90,8 +89,15 @@ Dir::Cache "$work/apt/cache";
 Acquire::Languages "none";
 APT::Sandbox::User "$(id -un)";
 A
-    (cd "$work" && APT_CONFIG=$work/apt/apt.conf apt-get -qq update)
-  fi
+  (cd "$work" && APT_CONFIG=$work/apt/apt.conf apt-get -qq update)
+}
+
+# Downloads <package>=<version> of trixie and unpacks its <path> into third_party/<name>.
+fetch_from_trixie() {
+  local work=$1 name=$2 package=$3 version=$4 sha=$5 deb
+  shift 5
+  say "fetching $package $version"
+  prepare_trixie "$work"
   (cd "$work" && APT_CONFIG=$work/apt/apt.conf apt-get -qq download "$package=$version")
   deb=$(ls "$work/${package}_"*.deb)
   check_sha "$sha" "$deb"
@@ -99,6 +105,21 @@ A
   mkdir -p "$THIRD_PARTY/$name.part"
   dpkg --fsys-tarfile "$deb" | tar x -C "$THIRD_PARTY/$name.part" --strip-components=2 "$@"
   mv "$THIRD_PARTY/$name.part" "$THIRD_PARTY/$name"
+}
+
+# nanoarrow is packaged for R only; that package's source has the C library as three files.
+fetch_nanoarrow() {
+  local work=$1 source
+  say "fetching the source of nanoarrow $NANOARROW_DEB"
+  prepare_trixie "$work"
+  (cd "$work" && APT_CONFIG=$work/apt/apt.conf apt-get -qq source --tar-only "r-cran-nanoarrow=$NANOARROW_DEB")
+  source=$(ls "$work"/r-cran-nanoarrow_*.orig.tar.gz)
+  check_sha "$NANOARROW_SHA" "$source"
+  rm -rf "$THIRD_PARTY/nanoarrow.part" "$THIRD_PARTY/nanoarrow"
+  mkdir -p "$THIRD_PARTY/nanoarrow.part"
+  tar xzf "$source" -C "$THIRD_PARTY/nanoarrow.part" --strip-components=2 \
+    nanoarrow/src/nanoarrow.{c,h} nanoarrow/src/nanoarrow_ipc.{c,h} nanoarrow/src/flatcc.c nanoarrow/src/flatcc
+  mv "$THIRD_PARTY/nanoarrow.part" "$THIRD_PARTY/nanoarrow"
 }
 
 install_packages "${PACKAGES[@]}"
@@ -114,4 +135,5 @@ fi
 [ -d "$THIRD_PARTY/simdjson/include" ] ||
   fetch_from_trixie "$work" simdjson libsimdjson-dev "$SIMDJSON_DEB" "$SIMDJSON_SHA" \
     ./usr/include/simdjson.h ./usr/lib/x86_64-linux-gnu/libsimdjson_static.a
+[ -f "$THIRD_PARTY/nanoarrow/nanoarrow.c" ] || fetch_nanoarrow "$work"
 say "ready"

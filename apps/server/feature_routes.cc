@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/server/arrow_answer.h"
 #include "apps/server/error_answer.h"
 #include "apps/server/loop_handler.h"
 #include "asof/base/clock.h"
@@ -22,6 +23,7 @@ struct LoopHandler::FeatureRead {
   Exchange::Ticket ticket;
   Asked asked;
   Form form = Form::kRows;
+  bool as_arrow = false;  // one table, whatever the form
   serve::JsonStyle style;
   std::shared_ptr<const serve::ReadPlan> plan;
   serve::Entities entities;
@@ -49,34 +51,36 @@ LoopHandler::LoopHandler(Loop& loop, Backend& backend, CollectMetrics collect)
 
 LoopHandler::~LoopHandler() = default;
 
-std::unique_ptr<LoopHandler::FeatureRead> LoopHandler::take_read() {
+std::unique_ptr<LoopHandler::FeatureRead> LoopHandler::take_read(const HttpRequest& request) {
+  std::unique_ptr<FeatureRead> read;
   if (free_reads_.empty()) {
-    auto read = std::make_unique<FeatureRead>();
+    read = std::make_unique<FeatureRead>();
     read->owner = this;
-    return read;
+  } else {
+    read = std::move(free_reads_.back());
+    free_reads_.pop_back();
+    read->key_order.clear();
   }
-  std::unique_ptr<FeatureRead> read = std::move(free_reads_.back());
-  free_reads_.pop_back();
-  read->key_order.clear();
+  read->as_arrow = accepts_arrow(request.accept);
   return read;
 }
 
 void LoopHandler::handle_service(const HttpRequest& request, Exchange& exchange,
                                  const Asked& asked) {
-  auto read = take_read();
+  auto read = take_read(request);
   auto started = start_service(request, *read);
   run(std::move(read), std::move(started), exchange, asked);
 }
 
 void LoopHandler::handle_features(const HttpRequest& request, Exchange& exchange,
                                   const Asked& asked) {
-  auto read = take_read();
+  auto read = take_read(request);
   auto started = start_features(request, *read);
   run(std::move(read), std::move(started), exchange, asked);
 }
 
 void LoopHandler::handle_feast(const HttpRequest& request, Exchange& exchange, const Asked& asked) {
-  auto read = take_read();
+  auto read = take_read(request);
   auto started = start_feast(request, *read);
   run(std::move(read), std::move(started), exchange, asked);
 }
@@ -233,6 +237,7 @@ void LoopHandler::finish(FeatureRead* raw, Result<void> result) {
   metrics_.store_read.add(steady_now_us() - read->store_start_us);
   if (!result) ++metrics_.store_errors;
   Exchange* exchange = read->ticket.open();
+  if (result && exchange != nullptr) result = write_answer(*read, *exchange);
   if (exchange == nullptr) {
     --metrics_.in_flight;
   } else if (!result) {
@@ -240,15 +245,6 @@ void LoopHandler::finish(FeatureRead* raw, Result<void> result) {
   } else {
     --metrics_.in_flight;
     metrics_.entities += read->entities.size();
-    counts_.assign(read->plan->views.size(), {});
-    serve::AnswerWriter writer(*read->plan, read->read.rows(), read->entities,
-                               {backend_.parts().clock->now_us()}, read->style, &counts_);
-    exchange->begin(200, "application/json", headers_);
-    switch (read->form) {
-      case Form::kOne: writer.append_entity(exchange->body(), 0); break;
-      case Form::kRows: writer.append_rows(exchange->body()); break;
-      case Form::kFeast: writer.append_feast(exchange->body(), read->key_order); break;
-    }
     count_statuses(read->plan);
     count(read->asked, 200);
     exchange->end();
@@ -257,6 +253,28 @@ void LoopHandler::finish(FeatureRead* raw, Result<void> result) {
   read->plan.reset();  // a plan keeps its snapshot
   bool is_large = read->read.rows().size_bytes() > kLargestKeptRead;
   if (!is_large && free_reads_.size() < kKeptReads) free_reads_.push_back(std::move(read));
+}
+
+Result<void> LoopHandler::write_answer(const FeatureRead& read, Exchange& exchange) {
+  counts_.assign(read.plan->views.size(), {});
+  const Timestamp now{backend_.parts().clock->now_us()};
+  if (read.as_arrow) {
+    exchange.begin(200, kArrowStream, headers_);
+    auto written = append_arrow(
+        exchange.body(), {*read.plan, read.read.rows(), read.entities, now, read.style.status},
+        counts_);
+    if (!written) exchange.rewind();
+    return written;
+  }
+  serve::AnswerWriter writer(*read.plan, read.read.rows(), read.entities, now, read.style,
+                             &counts_);
+  exchange.begin(200, "application/json", headers_);
+  switch (read.form) {
+    case Form::kOne: writer.append_entity(exchange.body(), 0); break;
+    case Form::kRows: writer.append_rows(exchange.body()); break;
+    case Form::kFeast: writer.append_feast(exchange.body(), read.key_order); break;
+  }
+  return {};
 }
 
 void LoopHandler::count_statuses(const std::shared_ptr<const serve::ReadPlan>& plan) {

@@ -29,6 +29,7 @@ struct HttpRequest {
   std::string_view host;  // "" where there is none
   std::string_view authorization;
   std::string_view content_type;
+  std::string_view accept;   // of all fields of that name, with commas between
   std::string_view timeout;  // X-Asof-Timeout-Ms
   int version = 11;          // 10 or 11
   int64_t arrived_us = 0;    // of steady_now_us(): when its last byte reached this machine

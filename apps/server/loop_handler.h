@@ -94,8 +94,10 @@ class LoopHandler final : public Handler {
            const Asked& asked);
   void complete(FeatureRead* read, Result<void> result);
   void finish(FeatureRead* read, Result<void> result);
+  // Head and body.
+  Result<void> write_answer(const FeatureRead& read, Exchange& exchange);
   void count_statuses(const std::shared_ptr<const serve::ReadPlan>& plan);
-  std::unique_ptr<FeatureRead> take_read();
+  std::unique_ptr<FeatureRead> take_read(const HttpRequest& request);
 
   // The query's parameters, each of which must be known. Errors: kInvalid with the nearest name.
   using Options = std::vector<std::pair<std::string_view, std::string_view*>>;

@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "apps/server/arrow_answer.h"
 #include "apps/server/routes.h"
 #include "asof/serve/read_plan.h"
 
@@ -47,6 +48,14 @@ json answer_of(const json& schema, const std::string& description) {
              {{"description", "The registry's revision that was served."},
               {"schema", {{"type", "integer"}}}}}}},
           {"content", {{"application/json", {{"schema", schema}}}}}};
+}
+
+// The same rows as a table.
+json features_answer(const json& schema, const std::string& description) {
+  json out = answer_of(schema, description);
+  out["content"][std::string(kArrowStream)] = {
+      {"schema", {{"type", "string"}, {"contentMediaType", kArrowStream}}}};
+  return out;
 }
 
 json option(const char* name, const char* description, json schema) {
@@ -206,7 +215,7 @@ class Document {
              {"description", description},
              {"tags", {"services"}},
              {"parameters", std::move(parameters)},
-             {"responses", {{"200", answer_of(schema_ref(id + "_row"), "One row.")}}}};
+             {"responses", {{"200", features_answer(schema_ref(id + "_row"), "One row.")}}}};
     json post{
         {"operationId", "read_" + id},
         {"summary", "Features of many entities"},
@@ -215,8 +224,9 @@ class Document {
         {"parameters", feature_options()},
         {"requestBody", body_of(object_of({{"entities", schema_ref(id + "_keys")}}, {"entities"}))},
         {"responses",
-         {{"200", answer_of(object_of({{"rows", array_of(schema_ref(id + "_row"))}}, {"rows"}),
-                            "A row for each entity, in order.")}}}};
+         {{"200",
+           features_answer(object_of({{"rows", array_of(schema_ref(id + "_row"))}}, {"rows"}),
+                           "A row for each entity, in order.")}}}};
     add_errors(Route::kServiceFeatures, get, {"400", "404", "429", "503"});
     add_errors(Route::kServiceFeatures, post, {"400", "404", "413", "415", "429", "503"});
     out_["paths"]["/v1/services/" + escape_path(service.name) + "/features"] = {
@@ -250,7 +260,7 @@ class Document {
          {"parameters", feature_options()},
          {"requestBody", body_of(object_of({{"features", references}, {"entities", entities}},
                                            {"features", "entities"}))},
-         {"responses", {{"200", answer_of(rows, "A row for each entity, in order.")}}}},
+         {"responses", {{"200", features_answer(rows, "A row for each entity, in order.")}}}},
         {"400", "404", "413", "415", "422", "429", "503"});
     json feast{{"type", "object"},
                {"properties",
@@ -266,7 +276,8 @@ class Document {
          {"parameters", feature_options()},
          {"requestBody", body_of(feast)},
          {"responses",
-          {{"200", answer_of(any_object(), "metadata and results, or one entity's features.")}}}},
+          {{"200",
+            features_answer(any_object(), "metadata and results, or one entity's features.")}}}},
         {"400", "404", "413", "415", "422", "429", "503"});
     json time{{"type", "string"}, {"format", "date-time"}};
     json views{{"type", {"array", "null"}}, {"items", {{"type", "string"}}}};

@@ -18,4 +18,7 @@ std::string shortened(std::string_view text, size_t longest);
 // The bytes of the character of UTF-8 that `text` begins with; 0 where it is none, or where there is no text.
 size_t utf8_length(std::string_view text);
 
+// The text with U+FFFD for each byte that is no part of a character.
+std::string replace_non_utf8(std::string_view text);
+
 }  // namespace asof::inline base

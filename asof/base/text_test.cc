@@ -27,5 +27,11 @@ TEST(Text, TellsTheLengthOfItsFirstCharacter) {
     EXPECT_EQ(utf8_length(none), 0u);
 }
 
+TEST(Text, KeepsThePlaceOfWhatIsNoUtf8) {
+  EXPECT_EQ(replace_non_utf8("aé…"), "aé…");
+  EXPECT_EQ(replace_non_utf8("a\xff\xe2\x80z"), "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz");
+  EXPECT_EQ(replace_non_utf8(""), "");
+}
+
 }  // namespace
 }  // namespace asof::inline base

@@ -59,10 +59,11 @@ class RowLayout {
 
 // The first 16 bytes of a row: what orders it before any value is looked at.
 struct RowTimes {
+  static constexpr uint64_t kSign = uint64_t{1} << 63;
   uint64_t event;
   uint64_t known;
+  Timestamp event_time() const { return {static_cast<int64_t>(event ^ kSign)}; }
   static RowTimes of(int64_t event_us, int64_t known_us) {
-    constexpr uint64_t kSign = uint64_t{1} << 63;
     return {static_cast<uint64_t>(event_us) ^ kSign, static_cast<uint64_t>(known_us) ^ kSign};
   }
   static RowTimes of_row(std::string_view row) {
@@ -191,6 +192,19 @@ class ListView {
   size_t width_;
   bool present_ = false;
   std::string_view value_;
+};
+
+// A feature of a row under the names that ListView gives its elements.
+struct CellView {
+  const RowView& row;
+  size_t feature;
+  bool bool_value() const { return row.bool_at(feature); }
+  int32_t int32_value() const { return row.int32_at(feature); }
+  int64_t int64_value() const { return row.int64_at(feature); }
+  float float32_value() const { return row.float32_at(feature); }
+  double float64_value() const { return row.float64_at(feature); }
+  Int128 decimal_value() const { return row.decimal_at(feature); }
+  std::string_view bytes_value() const { return row.bytes_at(feature); }
 };
 
 // The elements of an encoded list, which must be one (RowView::open checks it).

@@ -31,10 +31,8 @@ void close_list(TextBuffer& out, size_t start, char end) {
 class EventTimeText {
  public:
   explicit EventTimeText(std::string_view row) {
-    constexpr uint64_t kSign = uint64_t{1} << 63;
-    const uint64_t ordered = codec::RowTimes::of_row(row).event;
     text_[0] = '"';
-    char* end = write_rfc3339(text_ + 1, {static_cast<int64_t>(ordered ^ kSign)});
+    char* end = write_rfc3339(text_ + 1, codec::RowTimes::of_row(row).event_time());
     *end++ = '"';
     size_ = static_cast<size_t>(end - text_);
   }
@@ -47,15 +45,9 @@ class EventTimeText {
 
 }  // namespace
 
-Status AnswerWriter::status_of(const PlannedFeature& feature, const FoundRow& found) const {
-  if (found.status != Status::kPresent) return found.status;
-  const codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], found.bytes);
-  return row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue;
-}
-
 Status AnswerWriter::append_cell(TextBuffer& out, const PlannedFeature& feature,
                                  const FoundRow& found) {
-  const Status status = status_of(feature, found);
+  const Status status = status_of(plan_, feature, found);
   if (counts_ != nullptr) ++(*counts_)[feature.view][static_cast<size_t>(status)];
   if (status == Status::kPresent) {
     codec::RowView row(*plan_.groups[feature.group].layouts[feature.slot], found.bytes);
@@ -97,7 +89,7 @@ void AnswerWriter::append_statuses(TextBuffer& out, const FeatureRun& run,
   if (row.all_present) return out.append(run.present);
   for (size_t i = run.begin; i < run.end; ++i) {
     out.append(plan_.features[i].json_name);
-    out.append(quoted(status_of(plan_.features[i], row.found)));
+    out.append(quoted(status_of(plan_, plan_.features[i], row.found)));
     out.push_back(',');
   }
 }
@@ -203,7 +195,7 @@ void AnswerWriter::append_feast_statuses(TextBuffer& out, const PlannedFeature& 
   if (all_present && present_end_ != 0) return out.append_again(present_begin_, present_end_);
   const size_t start = out.size();
   for (const FoundRow& found : of_entities_) {
-    out.append(quoted(status_of(feature, found)));
+    out.append(quoted(status_of(plan_, feature, found)));
     out.push_back(',');
   }
   close_list(out, start, ']');

@@ -40,7 +40,6 @@ class AnswerWriter {
     bool all_present = false;  // every value of it, that is
   };
 
-  Status status_of(const PlannedFeature& feature, const FoundRow& found) const;
   void append_key(TextBuffer& out, size_t entity, size_t column) const;
   Status append_cell(TextBuffer& out, const PlannedFeature& feature, const FoundRow& found);
   bool append_features(TextBuffer& out, const FeatureRun& run, const FoundRow& found);

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
+#include "asof/serve/testing/cells_of_every_kind.h"
 #include "asof/serve/testing/streaming_project.h"
 
 namespace asof::serve {
@@ -119,47 +118,7 @@ class AnswerTest : public ::testing::Test {
          {}});
     project_.apply(std::move(definitions));
     project_.load_users();
-    project_.load("everything", random_rows());
-  }
-
-  std::vector<TestRow> random_rows() {
-    std::mt19937_64 random(1);
-    auto below = [&](uint64_t n) { return static_cast<int64_t>(random() % n); };
-    std::vector<TestRow> rows;
-    for (size_t i = 0; i < 40; ++i) {
-      const std::vector<Value> some = {Value(below(2) == 0),
-                                       Value(below(1000) - 500),
-                                       Value(below(1u << 30) << 30),
-                                       Value(static_cast<float>(below(1000)) / 8),
-                                       Value(static_cast<double>(below(1'000'000)) / 7),
-                                       Value("text \"" + std::to_string(i) + "\" \n é"),
-                                       Value(Bytes{std::string(i % 5, '\xff')}),
-                                       Value(Timestamp{below(1u << 30) * 1'000'003}),
-                                       Value(Date{static_cast<int32_t>(below(30'000))}),
-                                       Value(Decimal{below(10'000) - 5'000, 2}),
-                                       Value(List{Value(1.5f), Value(Null{})}),
-                                       Value(List{}),
-                                       Value(List{Value(Timestamp{below(1u << 30)})}),
-                                       Value(List{Value(Decimal{below(100), 2})})};
-      std::vector<Value> values;
-      for (const Value& value : some)
-        values.push_back(i % 3 != 0 && below(3) == 0 ? Value(Null{}) : value);
-      // A third on the second, others with fractions of one to six digits; every tenth is yet to come.
-      Timestamp time{at("2026-05-07T00:00:00Z").us - below(200) * kMicrosPerDay};
-      const int64_t fractions[] = {0, 250'000, 123'456, 7};
-      time.us += below(86'400) * kMicrosPerSecond + fractions[i % 4];
-      if (i % 10 == 9) time.us += 400 * kMicrosPerDay;
-      rows.push_back({{Value(user(i))}, time, std::move(values)});
-    }
-    return rows;
-  }
-  static std::string user(size_t i) { return i == 0 ? "8a2f" : "user " + std::to_string(i); }
-
-  // Known, unknown and null keys.
-  static EntityRows entities() {
-    EntityRows rows = {{Value("b13c")}, {Value("old")}, {Value(Null{})}, {Value("nobody")}};
-    for (size_t i = 0; i < 45; ++i) rows.push_back({Value(user(i))});
-    return rows;
+    project_.load("everything", testing::rows_of_every_kind());
   }
 
   void expect_plain(std::string_view service, const EntityRows& asked, const JsonStyle& style) {
@@ -200,7 +159,8 @@ TEST_F(AnswerTest, IsWhatItsCellsSayByteForByte) {
     for (const JsonStyle& style :
          {JsonStyle{}, JsonStyle{.status = true}, JsonStyle{.status = true, .nan_as_string = true},
           JsonStyle{.feast = true}})
-      for (const EntityRows& asked : {entities(), EntityRows{{Value("8a2f")}}, EntityRows{}})
+      for (const EntityRows& asked :
+           {testing::entities_of_every_kind(), EntityRows{{Value("8a2f")}}, EntityRows{}})
         expect_plain(service, asked, style);
 }
 
@@ -211,8 +171,8 @@ TEST_F(AnswerTest, IsSoWhileSomeFeaturesAreNotLoadedYet) {
       view.features.insert(view.features.begin() + 3,
                            testing::feature("a_new_one", testing::scalar(TypeKind::kInt64)));
   project_.apply(std::move(changed));
-  expect_plain("all_types", entities(), {.status = true});
-  expect_plain("all_types", entities(), {.feast = true});
+  expect_plain("all_types", testing::entities_of_every_kind(), {.status = true});
+  expect_plain("all_types", testing::entities_of_every_kind(), {.feast = true});
 }
 
 TEST_F(AnswerTest, CoversEveryKindOfCell) {  // or the test above would say little
@@ -222,11 +182,12 @@ TEST_F(AnswerTest, CoversEveryKindOfCell) {  // or the test above would say litt
   ASSERT_TRUE(selection.has_value());
   auto plan = make_read_plan(snapshot, *selection);
   auto found =
-      Reader(*project_.online).read_and_wait(*plan, entities(), steady_now_us() + 60'000'000);
+      Reader(*project_.online)
+          .read_and_wait(*plan, testing::entities_of_every_kind(), steady_now_us() + 60'000'000);
   ASSERT_TRUE(found.has_value());
   std::array<size_t, kStatuses> seen{};
   size_t with_fraction = 0, without = 0;
-  for (size_t e = 0; e < entities().size(); ++e) {
+  for (size_t e = 0; e < testing::entities_of_every_kind().size(); ++e) {
     const Cell cell = cell_at(*plan, *found, e, 1, {project_.clock.now_us()});
     ++seen[static_cast<size_t>(cell.status)];
     if (cell.event_time) ++(cell.event_time->us % kMicrosPerSecond == 0 ? without : with_fraction);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "asof/base/bytes.h"
+#include "asof/base/text.h"
 
 namespace asof::serve {
 
@@ -46,25 +47,6 @@ size_t plain_prefix(std::string_view text) {
   }
   while (i < text.size() && kPlain[static_cast<unsigned char>(text[i])]) ++i;
   return i;
-}
-
-// The length of the UTF-8 sequence that `text` begins with, 0 where it is none (RFC 3629: no surrogates, no overlong forms).
-size_t utf8_length(std::string_view text) {
-  auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  auto follows = [&](size_t i) { return (at(i) & 0xC0) == 0x80; };
-  unsigned lead = at(0), second = at(1);
-  if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!follows(1) || !follows(2)) return 0;
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
-    return 4;
-  }
-  return 0;
 }
 
 // One character that does not stand for itself; returns how many bytes of `text` it was.
@@ -178,19 +160,6 @@ void append_date(TextBuffer& out, Date date) {
   *at++ = '"';
   out.commit(at);
 }
-
-// A cell of a row under the names that ListView gives its elements.
-struct CellOfRow {
-  const codec::RowView& row;
-  size_t feature;
-  bool bool_value() const { return row.bool_at(feature); }
-  int32_t int32_value() const { return row.int32_at(feature); }
-  int64_t int64_value() const { return row.int64_at(feature); }
-  float float32_value() const { return row.float32_at(feature); }
-  double float64_value() const { return row.float64_at(feature); }
-  Int128 decimal_value() const { return row.decimal_at(feature); }
-  std::string_view bytes_value() const { return row.bytes_at(feature); }
-};
 
 template <typename Place>
 void append_scalar(TextBuffer& out, const Place& place, const DataType& type,
@@ -329,7 +298,8 @@ void append_json_timestamp(TextBuffer& out, Timestamp t, const JsonStyle& style)
 
 void append_json_cell(TextBuffer& out, const codec::RowView& row, size_t feature,
                       const DataType& type, const JsonStyle& style) {
-  if (type.kind != TypeKind::kList) return append_scalar(out, CellOfRow{row, feature}, type, style);
+  if (type.kind != TypeKind::kList)
+    return append_scalar(out, codec::CellView{row, feature}, type, style);
   DataType element_type = type.element_type();
   codec::ListView list(row.bytes_at(feature), element_type);
   if (!list.next()) return out.append(style.feast ? "null" : "[]");

@@ -101,6 +101,9 @@ struct FoundRow {
 // The same for all features of one run: kPresent where the row's values count, each of which may yet be null.
 FoundRow find_row_of_run(const ReadPlan& plan, const ReadRows& rows, const FeatureRun& run,
                          size_t entity, Timestamp now);
+// That of one feature: whether its value is null, too.
+Status status_of(const ReadPlan& plan, const PlannedFeature& feature, const FoundRow& found);
+
 // A decoded cell with its status, default applied (rule 6).
 struct Cell {
   Status status = Status::kNotFound;

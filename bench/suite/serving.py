@@ -13,6 +13,7 @@ from suite.tables import folder_mb
 # Entities and features of a request, answered with statuses.
 SHAPES = ((1, 50), (10, 50), (100, 50), (50, 200), (100, 200))
 WRK = "wrk -t1 -c32"
+JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
 
 def redis_server(suite):
@@ -56,14 +57,14 @@ class Serving:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def closed_loop(self, server, target, bodies, seconds=None, connections=32):
+    def closed_loop(self, server, target, bodies, seconds=None, connections=32, accept=JSON):
         """Requests a second, p99 in ms, errors, and the server's CPU in microseconds a request."""
         script = bodies.with_suffix(".lua")
         script.write_text(f"""local bodies, at = {{}}, 0
 for line in io.lines('{bodies}') do bodies[#bodies + 1] = line end
 request = function()
   at = at % #bodies + 1
-  return wrk.format('POST', '{target}', {{['Content-Type'] = 'application/json'}}, bodies[at])
+  return wrk.format('POST', '{target}', {{['Content-Type'] = '{JSON}', ['Accept'] = '{accept}'}}, bodies[at])
 end
 done = function(summary, latency)
   io.write(string.format('RESULT %d %d %d %d %d\\n', summary.requests, summary.duration, latency:percentile(99), summary.bytes,
@@ -161,11 +162,13 @@ end
         lean = self.closed_loop(server, "/v1/services/f200/features", self.bodies("100x200", 100))
         names = [f"v{view}:c{view * 10 + n}" for view in range(20) for n in range(10)]
         feast = self.closed_loop(server, "/get-online-features", self.bodies("100x200_feast", 100, "feast", names))
-        rates = {"lean": lean["rate"] * 20_000 / 1e6, "feast": feast["rate"] * 20_000 / 1e6}
+        arrow = self.closed_loop(server, "/v1/services/f200/features", self.bodies("100x200_arrow", 100), accept=ARROW)
+        rates = {name: loop["rate"] * 20_000 / 1e6 for name, loop in (("lean", lean), ("feast", feast), ("arrow", arrow))}
+        errors = sum(loop["errors"] for loop in (lean, feast, arrow))
         self.suite.report("serve, 100 x 200, values a second, LMDB", "15 million in Feast's form, 35 million in ours without statuses",
-                          f"{rates['feast']:.1f} million in Feast's form, {rates['lean']:.1f} million in ours; "
-                          f"{lean['errors'] + feast['errors']} errors",
-                          rates["feast"] >= 15 and rates["lean"] >= 35 and lean["errors"] + feast["errors"] == 0,
+                          f"{rates['feast']:.1f} million in Feast's form, {rates['lean']:.1f} million in ours, {rates['arrow']:.1f} "
+                          f"million as Arrow; {errors} errors",
+                          rates["feast"] >= 15 and rates["lean"] >= 35 and errors == 0,
                           WRK, part="serve", headline=True)
 
     def per_store(self, redis):

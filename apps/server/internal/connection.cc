@@ -193,6 +193,7 @@ HttpRequest Connection::request() const {
   request.host = fields_.host;
   request.authorization = fields_.authorization;
   request.content_type = fields_.content_type;
+  request.accept = fields_.accept;
   request.timeout = fields_.timeout;
   request.version = fields_.version;
   return request;

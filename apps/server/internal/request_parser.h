@@ -19,7 +19,7 @@ using boost::system::error_code;
 class RequestParser final : public http::basic_parser<true> {
  public:
   struct Fields {
-    std::string method, target, host, authorization, content_type, timeout;
+    std::string method, target, host, authorization, content_type, accept, timeout;
     serve::TextBuffer body;
     int version = 11;
     bool expects_continue = false;
@@ -36,6 +36,7 @@ class RequestParser final : public http::basic_parser<true> {
     fields_.host.clear();
     fields_.authorization.clear();
     fields_.content_type.clear();
+    fields_.accept.clear();
     fields_.timeout.clear();
     fields_.body.clear();
     fields_.expects_continue = fields_.has_host = fields_.repeats_host = fields_.has_other_coding =
@@ -62,6 +63,10 @@ class RequestParser final : public http::basic_parser<true> {
         break;
       case http::field::content_type:
         fields_.content_type.assign(value.data(), value.size());
+        break;
+      case http::field::accept:
+        if (!fields_.accept.empty()) fields_.accept.append(", ");
+        fields_.accept.append(value.data(), value.size());
         break;
       case http::field::expect:
         fields_.expects_continue = boost::beast::iequals(value, "100-continue");
