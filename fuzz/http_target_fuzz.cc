@@ -1,13 +1,15 @@
 // Request targets: any bytes are split into a path and a query or refused; what the path means and the keys in the query are
-// found or refused.
+// found or refused. The same bytes as an Accept field name a media type or do not.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "apps/server/arrow_answer.h"
 #include "apps/server/feature_request.h"
 #include "apps/server/routes.h"
 #include "apps/server/target.h"
 #include "asof/base/check.h"
+#include "asof/base/text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using asof::DataType;
@@ -17,6 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                     {"n", DataType::scalar(TypeKind::kInt32)},
                                     {"day", DataType::scalar(TypeKind::kDate)}};
   std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (asof::server::accepts_arrow(text))
+    ASOF_CHECK(asof::lower(text).find(asof::server::kArrowStream) != std::string::npos);
   auto parsed = target.parse(text);
   if (!parsed) {
     ASOF_CHECK(parsed.error().code == asof::ErrorCode::kInvalid && !parsed.error().hint.empty());

@@ -198,30 +198,33 @@ Result<int> serve(Session& session, const ServeOptions& options) {
   return kDone;
 }
 
+// Of milliseconds.
+constexpr NumberRange kUpToADay{1, 86'400'000};
+
 // What one client may take.
 void add_client_limits(CLI::App& command, server::Limits& limits) {
-  command.add_option("--max-body-bytes", limits.body_bytes,
-                     "Largest request body (default 8388608)");
-  command.add_option("--max-header-bytes", limits.header_bytes,
-                     "Largest request head (default 16384)");
-  command.add_option("--max-entities", limits.entities,
-                     "Most entities of one request (default 10000)");
-  command.add_option("--max-connections", limits.connections,
-                     "Most connections at once (default 4096)");
-  command.add_option("--send-timeout-ms", limits.send_ms,
-                     "To send a request, or take an answer (default 30000)");
-  command.add_option("--store-timeout-ms", limits.store_ms,
-                     "For a read of the online store (default 1000)");
-  command.add_option("--answer-timeout-ms", limits.answer_ms,
-                     "For any answer but a materialization's (default 10000)");
-  command.add_option("--idle-timeout-ms", limits.idle_ms,
-                     "Between two requests of a connection (default 75000)");
+  add_number(command, "--max-body-bytes", limits.body_bytes,
+             "Largest request body (default 8388608)");
+  add_number(command, "--max-header-bytes", limits.header_bytes,
+             "Largest request head (default 16384)", {256, 1 << 30});
+  add_number(command, "--max-entities", limits.entities,
+             "Most entities of one request (default 10000)");
+  add_number(command, "--max-connections", limits.connections,
+             "Most connections at once (default 4096)");
+  add_number(command, "--send-timeout-ms", limits.send_ms,
+             "To send a request, or take an answer (default 30000)", kUpToADay);
+  add_number(command, "--store-timeout-ms", limits.store_ms,
+             "For a read of the online store (default 1000)", kUpToADay);
+  add_number(command, "--answer-timeout-ms", limits.answer_ms,
+             "For any answer but a materialization's (default 10000)", kUpToADay);
+  add_number(command, "--idle-timeout-ms", limits.idle_ms,
+             "Between two requests of a connection (default 75000)", kUpToADay);
 }
 
 // What all of them together may wait for.
 void add_overload_limits(CLI::App& command, server::Limits& limits) {
   add_number(command, "--max-queue-ms", limits.queue_ms,
-             "Under overload, a feature request's wait for its turn (default 50)");
+             "Under overload, a feature request's wait for its turn (default 50)", kUpToADay);
   add_number(command, "--max-store-reads", limits.store_reads,
              "Most feature requests that wait for the online store (default 512)");
   add_number(command, "--max-store-entities", limits.store_entities,
@@ -247,14 +250,11 @@ void add_serve_command(Commands& commands) {
                    "http://127.0.0.1:6566/docs",
                    [options](Session& session) { return serve(session, *options); });
   command->add_option("--bind", options->bind, "Address to listen on")->type_name("ADDRESS");
-  command->add_option("--port", options->port, "Port; 0 = any free one")
-      ->check(CLI::Range(0, 65535));
-  command->add_option("--threads", options->threads, "Event loops; 0 = one a core")
-      ->check(CLI::Range(0, 1024));
-  command
-      ->add_option("--drain-ms", options->drain_ms,
-                   "On SIGTERM, wait this long for requests under way (default 10000)")
-      ->check(CLI::NonNegativeNumber);
+  add_number(*command, "--port", options->port, "Port; 0 = any free one", {0, 65'535});
+  add_number(*command, "--threads", options->threads, "Event loops; 0 = one a core", {0, 1'024});
+  add_number(*command, "--drain-ms", options->drain_ms,
+             "On SIGTERM, wait this long for requests under way (default 10000)",
+             {0, kUpToADay.most});
   command->add_flag("--schedule,!--no-schedule", options->schedule,
                     "Load views when their schedules say so (default), or do not");
   add_client_limits(*command, options->limits);

@@ -1,10 +1,13 @@
 #include "asof/base/memory.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -40,6 +43,17 @@ std::optional<uint64_t> available_in_container() {
 }
 
 }  // namespace
+
+void* allocate_array(size_t bytes) {
+  constexpr size_t kCacheLine = 64, kHugePage = size_t{2} << 20;
+  const bool is_large = bytes >= 2 * kHugePage;
+  const size_t unit = is_large ? kHugePage : kCacheLine;
+  const size_t size = (bytes + unit - 1) / unit * unit;
+  void* memory = size < bytes ? nullptr : std::aligned_alloc(unit, std::max(size, unit));
+  if (memory == nullptr) throw std::bad_alloc();
+  if (is_large) madvise(memory, size, MADV_HUGEPAGE);  // where it fails, small pages do
+  return memory;
+}
 
 uint64_t free_memory_bytes() {
   const uint64_t physical =

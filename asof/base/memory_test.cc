@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
 namespace asof::inline base {
 namespace {
 
@@ -11,6 +16,21 @@ TEST(Memory, SomeIsFreeAndNotMoreThanThereIs) {
   EXPECT_GT(free, uint64_t{1} << 20);
   EXPECT_LE(free, static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                       static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+}
+
+TEST(Memory, AnArrayOfAnySizeStandsOnACacheLineAndTakesWhatIsWritten) {
+  for (const size_t bytes :
+       {size_t{0}, size_t{1}, size_t{64}, size_t{4'000'001}, size_t{9} << 20}) {
+    auto* array = static_cast<unsigned char*>(allocate_array(bytes));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(array) % 64, 0u);
+    std::memset(array, 0x5a, bytes);
+    if (bytes != 0) {
+      EXPECT_EQ(array[0] + array[bytes - 1], 2 * 0x5a);
+    }
+    std::free(array);
+  }
+  EXPECT_THROW(allocate_array(SIZE_MAX - 1), std::bad_alloc);
+  EXPECT_THROW(allocate_array(SIZE_MAX / 2), std::bad_alloc);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ struct LabelIndex::Builder::State {
     explicit Worker(const Schema& key_columns) : keys(key_columns, 2) {}
     KeyBatch keys;
     KeyArena arena;
-    std::vector<LabelItem> items;
+    LabelItems items;
     bool has_long_keys = false;
   };
   size_t labels;
@@ -79,7 +79,11 @@ LabelIndex::Builder::Builder(size_t labels, Schema key_columns, size_t workers)
   ASOF_CHECK(labels < kNoSlot);
   state_->labels = labels;
   state_->workers.reserve(workers);
-  for (size_t i = 0; i < workers; ++i) state_->workers.emplace_back(key_columns);
+  for (size_t i = 0; i < workers; ++i) {
+    state_->workers.emplace_back(key_columns);
+    // Room for all of them, which is not memory before it is used: growing would touch twice as much.
+    state_->workers.back().items.reserve(labels);
+  }
 }
 LabelIndex::Builder::~Builder() = default;
 
@@ -98,7 +102,7 @@ void LabelIndex::Builder::add(const Batch& batch, size_t worker_index) {
 }
 
 LabelIndex LabelIndex::Builder::build(size_t threads) && {
-  std::vector<std::vector<LabelItem>> pieces;
+  std::vector<LabelItems> pieces;
   bool has_long_keys = false;
   for (State::Worker& worker : state_->workers) {
     has_long_keys = has_long_keys || worker.has_long_keys;

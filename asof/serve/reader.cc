@@ -138,12 +138,6 @@ FoundRow find_row_of_run(const ReadPlan& plan, const ReadRows& rows, const Featu
   return find_row(plan, rows, plan.features[run.begin], entity, now);
 }
 
-Status status_of(const ReadPlan& plan, const PlannedFeature& feature, const FoundRow& found) {
-  if (found.status != Status::kPresent) return found.status;
-  const codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], found.bytes);
-  return row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue;
-}
-
 Cell cell_at(const ReadPlan& plan, const ReadRows& rows, size_t entity, size_t index,
              Timestamp now) {
   const PlannedFeature& feature = plan.features[index];

@@ -102,7 +102,12 @@ struct FoundRow {
 FoundRow find_row_of_run(const ReadPlan& plan, const ReadRows& rows, const FeatureRun& run,
                          size_t entity, Timestamp now);
 // That of one feature: whether its value is null, too.
-Status status_of(const ReadPlan& plan, const PlannedFeature& feature, const FoundRow& found);
+inline Status status_of(const ReadPlan& plan, const PlannedFeature& feature,
+                        const FoundRow& found) {
+  if (found.status != Status::kPresent) return found.status;
+  const codec::RowView row(*plan.groups[feature.group].layouts[feature.slot], found.bytes);
+  return row.is_present(*feature.cell) ? Status::kPresent : Status::kNullValue;
+}
 
 // A decoded cell with its status, default applied (rule 6).
 struct Cell {

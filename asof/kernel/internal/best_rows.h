@@ -5,13 +5,13 @@
 #include <atomic>
 #include <compare>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string_view>
 
 #include "asof/codec/row_codec.h"
 #include "asof/kernel/internal/blob.h"
+#include "asof/kernel/internal/buffer.h"
 #include "asof/types/timestamp.h"
 
 namespace asof::kernel {
@@ -22,24 +22,24 @@ namespace asof::kernel {
 class BestRows {
  public:
   BestRows(size_t slots, const codec::RowLayout& layout)
-      : slots_(slots),
-        row_size_(layout.has_variable() ? 0 : layout.fixed_size()),
+      : row_size_(layout.has_variable() ? 0 : layout.fixed_size()),
         stride_(row_size_ == 0 ? sizeof(Blob) : row_size_),
-        rows_(static_cast<char*>(allocate(slots * stride_))),
-        words_(
-            static_cast<std::atomic<uint64_t>*>(allocate(slots * sizeof(std::atomic<uint64_t>)))) {}
+        rows_(slots * stride_),
+        words_(slots) {
+    // A row is read where its word is set only; a blob that is assigned to must be one.
+    if (row_size_ == 0) std::memset(rows_.data(), 0, rows_.size());
+    for (size_t slot = 0; slot < slots; ++slot) new (&words_[slot]) std::atomic<uint64_t>(0);
+  }
   ~BestRows() {
     if (row_size_ == 0)
-      for (size_t slot = 0; slot < slots_; ++slot) blob(slot)->release();
-    std::free(rows_);
-    std::free(words_);
+      for (size_t slot = 0; slot < words_.size(); ++slot) blob(slot)->release();
   }
   BestRows(const BestRows&) = delete;
   BestRows& operator=(const BestRows&) = delete;
 
   void prefetch_word(uint32_t slot) const { __builtin_prefetch(&words_[slot], 1); }
   void prefetch_row(uint32_t slot) const {
-    const char* row = rows_ + slot * stride_;
+    const char* row = rows_.data() + slot * stride_;
     __builtin_prefetch(row, 1);
     if (stride_ > 64) __builtin_prefetch(row + 64, 1);
   }
@@ -57,7 +57,7 @@ class BestRows {
     const bool ties = wanted == held && order != 0 && has_times_of(slot, row);
     if (wins) {
       if (row_size_ != 0) {
-        std::memcpy(rows_ + slot * stride_, row.data(), row_size_);
+        std::memcpy(rows_.data() + slot * stride_, row.data(), row_size_);
       } else {
         blob(slot)->assign(row);
       }
@@ -71,7 +71,7 @@ class BestRows {
     return has_times_of(slot, row(other));
   }
   std::string_view row(uint32_t slot) const {
-    if (row_size_ != 0) return {rows_ + slot * stride_, row_size_};
+    if (row_size_ != 0) return {rows_.data() + slot * stride_, row_size_};
     return blob(slot)->view();
   }
 
@@ -97,22 +97,16 @@ class BestRows {
     __builtin_ia32_pause();
 #endif
   }
-  // Pages that no row touches stay unclaimed.
-  static void* allocate(size_t bytes) {
-    void* memory = std::calloc(bytes == 0 ? 1 : bytes, 1);
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-  }
   bool has_times_of(uint32_t slot, std::string_view other) const {
     return codec::RowTimes::of_row(row(slot)) == codec::RowTimes::of_row(other);
   }
-  Blob* blob(size_t slot) const { return reinterpret_cast<Blob*>(rows_) + slot; }
+  const Blob* blob(size_t slot) const { return reinterpret_cast<const Blob*>(rows_.data()) + slot; }
+  Blob* blob(size_t slot) { return reinterpret_cast<Blob*>(rows_.data()) + slot; }
 
-  size_t slots_;
   size_t row_size_;  // 0 = variable
   size_t stride_;
-  char* rows_;
-  std::atomic<uint64_t>* words_;
+  Buffer<char> rows_;  // memory that no row lands in stays unclaimed
+  Buffer<std::atomic<uint64_t>> words_;
 };
 
 }  // namespace asof::kernel

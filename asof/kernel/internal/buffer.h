@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include "asof/base/memory.h"
 
 namespace asof::kernel {
 
@@ -18,11 +19,7 @@ class Buffer {
   Buffer() = default;
   // Elements of no value: each is to be written before it is read.
   explicit Buffer(size_t size)
-      : data_(static_cast<T*>(std::aligned_alloc(
-            kAlignment, (size * sizeof(T) + kAlignment) / kAlignment * kAlignment))),
-        size_(size) {
-    if (data_ == nullptr) throw std::bad_alloc();
-  }
+      : data_(static_cast<T*>(allocate_array(size * sizeof(T)))), size_(size) {}
   ~Buffer() { std::free(data_); }
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -40,9 +37,20 @@ class Buffer {
   std::span<const T> all() const { return {data_, size_}; }
 
  private:
-  static constexpr size_t kAlignment = 64;
   T* data_ = nullptr;
   size_t size_ = 0;
+};
+
+// For vectors that grow large: memory as that of a Buffer.
+template <typename T>
+struct ArrayAllocator {
+  using value_type = T;
+  ArrayAllocator() = default;
+  template <typename U>
+  ArrayAllocator(const ArrayAllocator<U>&) {}
+  T* allocate(size_t size) { return static_cast<T*>(allocate_array(size * sizeof(T))); }
+  void deallocate(T* memory, size_t) { std::free(memory); }
+  friend bool operator==(ArrayAllocator, ArrayAllocator) { return true; }
 };
 
 }  // namespace asof::kernel

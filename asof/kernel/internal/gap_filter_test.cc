@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kDay = 86'400'000'000;
 
 LabelTable table_of(const std::vector<std::pair<std::string, int64_t>>& labels) {
-  std::vector<LabelItem> items;
+  LabelItems items;
   for (size_t i = 0; i < labels.size(); ++i)
     items.push_back({hash64(labels[i].first), labels[i].second, labels[i].first.data(),
                      static_cast<uint32_t>(labels[i].first.size()), static_cast<uint32_t>(i)});

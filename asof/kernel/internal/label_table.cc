@@ -22,24 +22,24 @@ bool same_key(const LabelItem& a, const LabelItem& b) {
   return a.hash == b.hash && a.key_view() == b.key_view();
 }
 
-bool before(const LabelItem& a, const LabelItem& b) {
+// Objects, not functions, so that sorting inlines them.
+constexpr auto kBefore = [](const LabelItem& a, const LabelItem& b) {
   return a.hash != b.hash ? a.hash < b.hash : a.time_us < b.time_us;
-}
-
+};
 // Where two keys have one hash.
-bool before_by_key(const LabelItem& a, const LabelItem& b) {
+constexpr auto kBeforeByKey = [](const LabelItem& a, const LabelItem& b) {
   if (a.hash != b.hash) return a.hash < b.hash;
   if (int order = a.key_view().compare(b.key_view()); order != 0) return order < 0;
   return a.time_us < b.time_us;
-}
+};
 
 // Divides the items by the first bits of their hashes, so that the parts can be sorted independently of each other. Returns
 // where each part begins.
-std::array<size_t, kParts + 1> scatter(std::vector<std::vector<LabelItem>> pieces,
-                                       Buffer<LabelItem>& out, size_t threads) {
+std::array<size_t, kParts + 1> scatter(std::vector<LabelItems> pieces, Buffer<LabelItem>& out,
+                                       size_t threads) {
   std::vector<std::span<const LabelItem>> chunks;
   size_t total = 0;
-  for (const std::vector<LabelItem>& piece : pieces) {
+  for (const LabelItems& piece : pieces) {
     total += piece.size();
     for (size_t at = 0; at < piece.size(); at += kItemsAtOnce)
       chunks.push_back(std::span(piece).subspan(at, std::min(kItemsAtOnce, piece.size() - at)));
@@ -71,15 +71,23 @@ struct LabelTable::Part {
   size_t first_group = 0, first_slot = 0;
   size_t first_bucket = 0, end_bucket = 0;
   int64_t last_time_us = std::numeric_limits<int64_t>::min();
+  bool collides = false;  // two keys have one hash
 
   void sort_and_count() {
-    std::sort(items.begin(), items.end(), before);
-    if (has_collision()) std::sort(items.begin(), items.end(), before_by_key);
+    std::sort(items.begin(), items.end(), kBefore);
+    collides = has_collision();
+    if (collides) std::sort(items.begin(), items.end(), kBeforeByKey);
     for (size_t i = 0; i < items.size(); ++i) {
-      bool new_key = i == 0 || !same_key(items[i - 1], items[i]);
+      const bool new_key = begins_key(i);
       groups += new_key;
       slots += new_key || items[i - 1].time_us != items[i].time_us;
     }
+  }
+
+  // Whether item i is the first of its key. Without collisions no key is looked at.
+  bool begins_key(size_t i) const {
+    return i == 0 || items[i - 1].hash != items[i].hash ||
+           (collides && !same_key(items[i - 1], items[i]));
   }
 
  private:
@@ -90,7 +98,7 @@ struct LabelTable::Part {
   }
 };
 
-void LabelTable::build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads) {
+void LabelTable::build(std::vector<LabelItems> pieces, size_t labels, size_t threads) {
   Buffer<LabelItem> sorted;
   const std::array<size_t, kParts + 1> starts = scatter(std::move(pieces), sorted, threads);
   std::vector<Part> parts(kParts);
@@ -129,7 +137,7 @@ void LabelTable::fill(Part& part) {
   size_t bucket = part.first_bucket;
   for (size_t i = 0; i < part.items.size(); ++i) {
     const LabelItem& item = part.items[i];
-    bool new_key = i == 0 || !same_key(part.items[i - 1], item);
+    const bool new_key = part.begins_key(i);
     bool new_time = new_key || part.items[i - 1].time_us != item.time_us;
     if (new_time && i != 0) ++slot;
     if (new_key) {

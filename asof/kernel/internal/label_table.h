@@ -47,13 +47,14 @@ struct LabelItem {
   uint32_t position;
   std::string_view key_view() const { return {key, key_size}; }
 };
+using LabelItems = std::vector<LabelItem, ArrayAllocator<LabelItem>>;
 
 // Groups stand in the order of their hashes, and slots in that of their groups; buckets divide both by the first bits of the hash.
 // Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
 class LabelTable {
  public:
   // The items of each piece in any order; their keys must live as long as the table.
-  void build(std::vector<std::vector<LabelItem>> pieces, size_t labels, size_t threads);
+  void build(std::vector<LabelItems> pieces, size_t labels, size_t threads);
 
   void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(&first_groups_[hash >> shift_]); }
   // Where the key's group is, if there is one. After prefetch_bucket().

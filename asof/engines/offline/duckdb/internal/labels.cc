@@ -310,13 +310,16 @@ Result<void> DuckdbLabels::check_times() {
   std::atomic<int64_t> example = 0;
   ASOF_TRY_ASSIGN(store::ScanCounts counts, scan({}, [&](const Batch& batch, size_t) {
                     const Column& times = batch.columns[1];
+                    uint64_t given = 0, strange = 0;
                     for (size_t row = 0; row < batch.rows; ++row) {
                       if (!times.is_valid(row)) continue;
-                      ++times_given;
+                      ++given;
                       if (is_plausible({times.at<int64_t>(row)})) continue;
-                      ++implausible;
+                      ++strange;
                       example = times.at<int64_t>(row);
                     }
+                    times_given += given;
+                    implausible += strange;
                     return true;
                   }));
   if (implausible == 0) return {};
