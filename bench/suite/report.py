@@ -12,7 +12,7 @@ MET = {True: "yes", False: "NO", None: ""}  # None: nothing was asked
 
 PAGE = """# Benchmarks
 
-What `make bench` prints, on the machine that it names. Each line has the command behind it; the peers run in the same run, interleaved,
+What `make bench-full` prints, on the machine that it names; `make bench` is the part of it that takes minutes. Each line has the command behind it; the peers run in the same run, interleaved,
 because machines are noisy: read the ratios, not the seconds. Wall time and peak memory are those of whole processes, start-up and
 output included; the load generators share the cores with the server.
 
@@ -34,8 +34,9 @@ output included; the load generators share the cores with the server.
 - A NO is a promise that is still to be kept.
 - Without this tree: `asof init b --template benchmark` makes the tables of the serving lines, and `asof bench` measures them, or your
   own definitions, with the load generator of the open loops here (see [cli.md](cli.md)).
-- To repeat: `make bench` (`make bench-full` adds 100 M and 300 M rows, a store of 10 GB and ten minutes of load, and repeats more), or one part of it with `make bench BENCH="--only join"`. This page is written
-  by `make bench BENCH=--docs`.
+- To repeat: `make bench`, some five minutes; `make bench-full` adds 100 M and 300 M rows, a store of 10 GB and ten minutes of load; one part of
+  it: `make bench BENCH="--only join"`. What bounds the lines that say NO: [adr/0010](adr/0010-what-bounds-the-joins.md). This page is written
+  by `make bench-full BENCH=--docs`.
 
 The files that were read, generated from hashes of row numbers (bench/suite/tables.py):
 
@@ -163,7 +164,8 @@ def write_docs(report):
     (ROOT / "docs" / "benchmarks.md").write_text(page)
     table = "| what | reached |\n|---|---|\n" + "\n".join(
         f"| {row['what']} | {row['reached']} |" for row in report["rows"] if row.get("headline"))
-    write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench`.")
+    write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench-full`, of which `make bench` is what takes minutes; all lines are in "
+                  "[docs/benchmarks.md](docs/benchmarks.md).")
     stores = "\n".join(f"| {row['store']} | {row['p99_ms']:.2f} ms |" for row in report["rows"] if "store" in row)
     write_between(ROOT / "docs" / "online-stores.md", "<!-- bench: online-p99 begin -->", "<!-- bench: online-p99 end -->",
                   f"| store | p99 |\n|---|---|\n{stores}\n\n{line}")
