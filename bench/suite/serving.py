@@ -120,16 +120,19 @@ end
                           WRK, part="serve", headline=True)
 
     def tail(self, server, echo):
-        """p99.9 at half of what the server can do, against the echo server's at the same rate."""
+        """p99.9 at half of what the server can do, against the echo server's at the same rate: medians of pairs, as one stall of the
+        machine is a whole p99.9."""
         bodies = self.bodies("1x10", 1)
         rate = self.closed_loop(server, "/v1/services/f10/features", bodies)["rate"] / 2
         # The generator is one thread: beyond what it can send, it would measure itself.
         rate = min(rate, 20_000)
-        ours = self.open_loop(server, "/v1/services/f10/features", bodies, rate, 32)
-        floor = self.open_loop(echo, "/", bodies, rate, 32)
+        pairs = [(self.open_loop(server, "/v1/services/f10/features", bodies, rate, 32), self.open_loop(echo, "/", bodies, rate, 32))
+                 for _ in range(max(5, self.suite.runs))]
+        ours, floor = (median(pair[side]["p999_us"] for pair in pairs) / 1000 for side in (0, 1))
+        errors = sum(pair[0]["errors"] for pair in pairs)
         self.suite.report(f"p99.9 at {rate:,.0f} requests/s (half load), open loop", "2 times the echo server's",
-                          f"{ours['p999_us'] / 1000:.2f} ms; echo {floor['p999_us'] / 1000:.2f} ms",
-                          ours["p999_us"] <= 2 * floor["p999_us"] and ours["errors"] == 0, "bench_load", part="serve")
+                          f"{ours:.2f} ms; echo {floor:.2f} ms (medians of {len(pairs)}); {errors} errors",
+                          ours <= 2 * floor and errors == 0, "bench_load", part="serve")
         self.suite.curves["asof"] = self.curve(server, "/v1/services/f10/features", bodies)
         self.suite.curves["echo"] = self.curve(echo, "/", bodies)
 
