@@ -20,12 +20,6 @@ Error not_http(std::string_view met) {
                {}, "is this the address of an asof server?");
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
 template <typename Number>
 std::optional<Number> number_in(std::string_view text) {
   Number number{};

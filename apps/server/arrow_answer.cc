@@ -285,12 +285,6 @@ void write_stream(serve::TextBuffer& out, const OwnSchema& schema, const OwnArra
   must(ArrowIpcWriterWriteArrayView(&writer, nullptr, nullptr));  // the end
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // The text before the first `separator`, which goes with it.
 std::string_view take_until(std::string_view& text, char separator) {
   const std::string_view taken = text.substr(0, text.find(separator));
@@ -300,7 +294,7 @@ std::string_view take_until(std::string_view& text, char separator) {
 
 // "q=0.5": 0.5; 1 for any other parameter.
 double weight_of(std::string_view parameter) {
-  if (lower(take_until(parameter, '=')) != "q") return 1;
+  if (!equals_ignoring_case(take_until(parameter, '='), "q")) return 1;
   const std::string_view number = trimmed(parameter);
   double weight = 1;
   std::from_chars(number.data(), number.data() + number.size(), weight);
@@ -312,7 +306,7 @@ double weight_of(std::string_view parameter) {
 bool accepts_arrow(std::string_view accept) {
   while (!accept.empty()) {
     std::string_view range = take_until(accept, ',');
-    if (lower(take_until(range, ';')) != kArrowStream) continue;
+    if (!equals_ignoring_case(take_until(range, ';'), kArrowStream)) continue;
     double weight = 1;
     while (!range.empty()) weight = std::min(weight, weight_of(take_until(range, ';')));
     return weight > 0;

@@ -11,18 +11,13 @@
 #include "apps/server/error_answer.h"
 #include "asof/base/clock.h"
 #include "asof/base/nearest.h"
+#include "asof/base/text.h"
 
 namespace asof::server {
 
 namespace {
 
 constexpr std::string_view kJson = "application/json";
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // In time that depends on the lengths alone.
 bool equals_in_constant_time(std::string_view a, std::string_view b) {

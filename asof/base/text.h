@@ -10,6 +10,10 @@ namespace asof::inline base {
 // ASCII letters in lower case; every other byte as it is.
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 std::string lower(std::string_view text);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// Without the blanks and tabs at its ends.
+std::string_view trimmed(std::string_view text);
 
 // A text cut to so many bytes, with an ellipsis where something is gone; never within a character of UTF-8. Messages quote
 // what they met, which may be megabytes.

@@ -10,6 +10,19 @@ TEST(Text, LowersAsciiOnly) {
   EXPECT_EQ(lower('Q'), 'q');
 }
 
+TEST(Text, IsComparedWithoutRegardToAsciiCase) {
+  EXPECT_TRUE(equals_ignoring_case("Text/JSON", "tEXT/json"));
+  EXPECT_TRUE(equals_ignoring_case("", ""));
+  EXPECT_FALSE(equals_ignoring_case("a", "ab"));
+  EXPECT_FALSE(equals_ignoring_case("ä", "Ä"));
+}
+
+TEST(Text, LosesTheBlanksAtItsEnds) {
+  EXPECT_EQ(trimmed(" \t a b\t "), "a b");
+  EXPECT_EQ(trimmed(" \t"), "");
+  EXPECT_EQ(trimmed("\na "), "\na");
+}
+
 TEST(Text, IsCutBetweenCharacters) {
   EXPECT_EQ(shortened("short", 5), "short");
   EXPECT_EQ(shortened("longer", 5), "longe…");

@@ -81,8 +81,8 @@ LabelIndex::Builder::Builder(size_t labels, Schema key_columns, size_t workers)
   state_->workers.reserve(workers);
   for (size_t i = 0; i < workers; ++i) {
     state_->workers.emplace_back(key_columns);
-    // Room for all of them, which is not memory before it is used: growing would touch twice as much.
-    state_->workers.back().items.reserve(labels);
+    // Room for a fair share and a quarter: growing would touch twice as much memory.
+    state_->workers.back().items.reserve(labels / workers * 5 / 4);
   }
 }
 LabelIndex::Builder::~Builder() = default;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "asof/base/text.h"
 #include "asof/types/timestamp.h"
 
 namespace asof::engines::offline::duckdb {
@@ -9,12 +10,6 @@ namespace asof::engines::offline::duckdb {
 namespace {
 
 constexpr std::string_view kUtc = " UTC";  // as BigQuery writes it
-
-std::string_view trimmed(std::string_view cell) {
-  while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t')) cell.remove_prefix(1);
-  while (!cell.empty() && (cell.back() == ' ' || cell.back() == '\t')) cell.remove_suffix(1);
-  return cell;
-}
 
 }  // namespace
 
