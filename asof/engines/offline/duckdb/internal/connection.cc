@@ -104,6 +104,8 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
       {"allow_community_extensions", "false"},      {"memory_limit", options.memory_limit},
       {"threads", std::to_string(options.threads)}, {"temp_directory", options.temp_directory},
       {"file_search_path", options.directory},
+      // It keeps what was read of every file, local ones too, and no scan of ours reads the same twice.
+      {"enable_external_file_cache", "false"},
   };
   for (const auto& [name, value] : settings) {
     if (value.empty()) continue;
