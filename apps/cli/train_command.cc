@@ -9,6 +9,9 @@
 namespace asof::cli {
 namespace {
 
+// More columns than these are no table to look at; a document holds all.
+constexpr size_t kFeaturesShown = 16;
+
 struct TrainOptions {
   std::string labels, service, time_column, timezone, output, as_of, at, features;
   bool status = false, explain = false, all_entities = false;
@@ -145,10 +148,12 @@ void print_report(Output& out, const training::TrainingReport& report,
                   const TrainOptions& options) {
   out.document(to_json(report, options.output));
   out.print(preview_table(report.preview));
-  if (report.preview.size() > 1 && report.rows >= report.preview.size()) {
-    out.print(
-        fmt::format("… {} more rows", format_count(report.rows - (report.preview.size() - 1))));
-  }
+  std::vector<std::string> more;
+  if (report.preview.size() > 1 && report.rows >= report.preview.size())
+    more.push_back(plural(report.rows - (report.preview.size() - 1), "more row"));
+  if (report.preview.size() > 1 && report.columns.size() > kFeaturesShown)
+    more.push_back(plural(report.columns.size() - kFeaturesShown, "more feature"));
+  if (!more.empty()) out.print(fmt::format("… {}", fmt::join(more, ", ")));
   TextTable nulls{{"feature", "nulls", "why"}, {}, {false, true}};
   uint64_t read = 0;
   for (const training::ColumnReport& column : report.columns) {
@@ -215,9 +220,10 @@ Result<int> train(Session& session, const TrainOptions& options) {
     return usage_failure(session, mistake, "see `asof train --help`");
   }
   ASOF_TRY_ASSIGN(client::Project project, session.open_project());
-  ASOF_TRY_ASSIGN(const training::TrainingSpec spec,
+  ASOF_TRY_ASSIGN(training::TrainingSpec spec,
                   spec_of(options, Timestamp{project.clock().now_us()}));
   Output& out = session.out();
+  if (!out.json()) spec.preview_features = kFeaturesShown;
   if (spec.at) out.note(fmt::format("all entities as of {}", to_string(*spec.at)));
   if (options.explain) {
     ASOF_TRY_ASSIGN(const training::Explanation explanation, project.explain(spec));

@@ -34,21 +34,21 @@ uint64_t peak_memory_bytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-// The columns that stand beside the labels: features of one view that follow one another are filled together. The joins outlive
-// them.
-std::vector<store::ResultColumns> result_columns(const plan::Selection& selection,
+// The columns of these features beside the labels: those of one view that follow one another are filled together. The joins
+// outlive them.
+std::vector<store::ResultColumns> result_columns(std::span<const plan::SelectedFeature> selection,
                                                  const std::deque<ViewJoin>& joins,
                                                  bool with_status) {
   std::vector<store::ResultColumns> results;
-  for (size_t next = 0; next < selection.features.size();) {
-    const size_t view = selection.features[next].view;
+  for (size_t next = 0; next < selection.size();) {
+    const size_t view = selection[next].view;
     const ViewJoin* join = &joins[view];
     std::vector<size_t> features;
     store::ResultColumns& together = results.emplace_back();
-    for (; next < selection.features.size() && selection.features[next].view == view &&
+    for (; next < selection.size() && selection[next].view == view &&
            features.size() < kFilledTogether;
          ++next) {
-      const plan::SelectedFeature& selected = selection.features[next];
+      const plan::SelectedFeature& selected = selection[next];
       features.push_back(selected.feature);
       together.columns.push_back(
           {selected.name, join->selected().view->features[selected.feature].type});
@@ -170,7 +170,7 @@ class TrainingRun {
   void add_counts(const std::deque<ViewJoin>& joins);
   void add_views(const std::deque<ViewJoin>& joins);
   Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>& joins);
-  Result<void> add_preview(store::Labels& labels, std::span<const store::ResultColumns> columns);
+  Result<void> add_preview(store::Labels& labels, const std::deque<ViewJoin>& joins);
   store::TrainingOutput output() const {
     return {spec_.output, report_.manifest, sources_of(frame_, snapshot_)};
   }
@@ -268,10 +268,12 @@ Result<void> TrainingRun::count_from_future(store::Labels& labels,
   return {};
 }
 
-Result<void> TrainingRun::add_preview(store::Labels& labels,
-                                      std::span<const store::ResultColumns> columns) {
+Result<void> TrainingRun::add_preview(store::Labels& labels, const std::deque<ViewJoin>& joins) {
   const size_t shown = report_.preview.empty() ? 0 : report_.preview.size() - 1;
   if (shown >= spec_.preview_rows) return {};
+  const std::span<const plan::SelectedFeature> all = frame_.selection.features;
+  const auto columns = result_columns(all.first(std::min(all.size(), spec_.preview_features)),
+                                      joins, spec_.with_status);
   ASOF_TRY_ASSIGN(auto rows, labels.preview(columns, spec_.preview_rows - shown));
   report_.preview.insert(report_.preview.end(),
                          std::make_move_iterator(rows.begin() + (report_.preview.empty() ? 0 : 1)),
@@ -287,12 +289,12 @@ Result<void> TrainingRun::run_slice(store::Labels& labels, bool is_all) {
   add_views(joins);
   ASOF_TRY(count_from_future(labels, joins));
   if (!report_.worked_row) report_.worked_row = work_row(labels.rows(), joins);
-  const auto columns = result_columns(frame_.selection, joins, spec_.with_status);
   if (!spec_.output.empty()) {
     tell("write", labels.rows());
+    const auto columns = result_columns(frame_.selection.features, joins, spec_.with_status);
     ASOF_TRY(is_all ? labels.write(output(), columns) : labels.keep(columns));
   }
-  return add_preview(labels, columns);
+  return add_preview(labels, joins);
 }
 
 void TrainingRun::add_notices() {

@@ -28,6 +28,7 @@ struct TrainingSpec {
   std::optional<Timestamp> at;
   std::string output;  // .parquet or .csv; "" = preview only
   size_t preview_rows = 10;
+  size_t preview_features = SIZE_MAX;  // of each of these rows, the first
   // Labels that are joined at a time, each time with a scan of the sources; 0 = as many as half of the free memory holds.
   uint64_t labels_at_once = 0;
 };

@@ -500,6 +500,26 @@ TEST_F(TrainingTest, TellsNamesApartWithoutTheirCase) {
   EXPECT_THAT(status.error().text(), HasSubstr("the labels' column 'Amount__Status'"));
 }
 
+TEST_F(TrainingTest, ShowsTheFirstFeaturesButWritesAll) {
+  TrainingSpec wanted = spec("model");
+  wanted.output = "train.parquet";
+  auto whole = run(wanted);
+  ASSERT_TRUE(whole) << whole.error().text();
+  ASSERT_GT(whole->columns.size(), 1u);
+  wanted.preview_features = 1;
+  auto some = run(wanted);
+  ASSERT_TRUE(some) << some.error().text();
+  const size_t hidden = whole->columns.size() - 1;
+  ASSERT_EQ(some->preview.size(), whole->preview.size());
+  for (size_t row = 0; row < some->preview.size(); ++row) {
+    auto first = whole->preview[row];
+    first.resize(first.size() - hidden);
+    EXPECT_EQ(some->preview[row], first);
+  }
+  EXPECT_EQ(some->columns.size(), whole->columns.size());
+  EXPECT_EQ(cells_of("train.parquet").front().size(), whole->preview.front().size());
+}
+
 TEST_F(TrainingTest, NeverOverwritesWhatItReads) {
   for (const char* input : {"labels.parquet", "clicks.parquet"}) {
     TrainingSpec wanted = spec("model");

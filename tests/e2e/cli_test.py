@@ -272,6 +272,20 @@ class Train(shop.Shop):
         self.assertRegex(shown, r"(?m)^asof.features +orders, category$")
         self.assertRegex(shown, r"(?m)^asof.sources +data/stats.parquet$")
 
+    def test_a_wide_view_is_shown_in_part_and_written_whole(self):
+        columns = [f"f{i:02}" for i in range(20)]
+        self.shop("SELECT 1::BIGINT AS customer_id, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS event_timestamp, "
+                  + ", ".join(f"{i}::BIGINT AS {name}" for i, name in enumerate(columns)),
+                  shop.FEATURES[:shop.FEATURES.index("      - orders")] + "".join(f"      - {name}: int64\n" for name in columns)
+                  + "services:\n  - name: churn\n    features: [stats]\n")
+        done = self.good("train", "--labels", "labels.csv", "--service", "churn", "--preview", "1", "-o", "train.parquet")
+        lines = done.out.splitlines()
+        self.assertEqual(lines[0].split()[-2:], ["f14", "f15"])
+        self.assertEqual(lines[2], "… 1 more row, 4 more features")
+        self.assertEqual(self.sql("SELECT f00, f19 FROM 'train.parquet' WHERE customer_id = 1"), [["0", "19"]])
+        whole = self.good("train", "--labels", "labels.csv", "--service", "churn", "--json").json
+        self.assertEqual(whole["preview"][1][-1], "19")
+
     def test_all_entities_give_one_row_a_key(self):
         self.shop()
         self.good("train", "--all-entities", "--at", "2026-01-10", "--service", "churn", "--status", "-o", "all.csv")

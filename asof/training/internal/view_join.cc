@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <utility>
 
 #include "asof/base/clock.h"
@@ -238,23 +239,46 @@ std::optional<WorkedRow::Used> ViewJoin::used(int64_t position) const {
   return used;
 }
 
-// What one label shows: its row, where that counts.
+// What some labels show of one part: their rows, where these count.
 struct ViewJoin::Shown {
-  CellStatus status;
-  codec::RowView row;
+  struct Row {
+    CellStatus status;
+    codec::RowView row;
+  };
+  std::vector<Row> rows;     // at most kEmittedAtOnce
+  uint64_t present = 0;      // bit i: row i counts
+  bool are_complete = true;  // no feature of a row that counts is null
+
+  void clear() {
+    rows.clear();
+    present = 0;
+    are_complete = true;
+  }
+  void add(CellStatus status, codec::RowView row) {
+    if (status == CellStatus::kPresent) {
+      present |= uint64_t{1} << rows.size();
+      are_complete = are_complete && row.is_complete();
+    }
+    rows.push_back({status, row});
+  }
+  // Bit i: row i counts and has this feature of the part.
+  uint64_t with(size_t feature) const {
+    uint64_t out = present;
+    for (uint64_t left = are_complete ? 0 : present; left != 0; left &= left - 1)
+      if (!rows[static_cast<size_t>(std::countr_zero(left))].row.is_present(feature))
+        out ^= left & -left;
+    return out;
+  }
 };
 
-void ViewJoin::emit_values(std::span<const Shown> rows, size_t feature,
-                           store::CellSink& cells) const {
+void ViewJoin::emit_values(const Shown& shown, size_t feature, store::CellSink& cells) const {
   const model::Feature& definition = selected_.view->features[feature];
-  const size_t at = feature % features_in_part_;
-  auto is_shown = [&](const Shown& shown) {
-    return shown.status == CellStatus::kPresent && shown.row.is_present(at);
-  };
+  const size_t at = feature % features_in_part_, count = shown.rows.size();
+  const uint64_t present = shown.with(at);
   auto emit_each = [&](auto emit_value) {
-    for (const Shown& shown : rows) {
-      if (is_shown(shown)) {
-        emit_value(shown.row);
+    for (size_t i = 0; i < count; ++i) {
+      if ((present >> i & 1) != 0) {
+        emit_value(shown.rows[i].row);
       } else if (definition.default_value) {
         emit_constant(*definition.default_value, definition.type, cells);
       } else {
@@ -267,13 +291,13 @@ void ViewJoin::emit_values(std::span<const Shown> rows, size_t feature,
   const bool has_default = !otherwise.is_null();
   auto emit_run = [&](auto read, auto in_place_of_none) {
     std::array<decltype(in_place_of_none), kEmittedAtOnce> values;
-    uint64_t nulls = 0;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const bool shown = is_shown(rows[i]);
-      values[i] = shown ? read(rows[i].row) : in_place_of_none;
-      nulls |= uint64_t{!shown} << i;
+    values.fill(in_place_of_none);
+    for (uint64_t left = present; left != 0; left &= left - 1) {
+      const auto i = static_cast<size_t>(std::countr_zero(left));
+      values[i] = read(shown.rows[i].row);
     }
-    cells.run(std::span(std::as_const(values)).first(rows.size()), has_default ? 0 : nulls);
+    const uint64_t nulls = has_default ? 0 : ~present & (~uint64_t{0} >> (kEmittedAtOnce - count));
+    cells.run(std::span(std::as_const(values)).first(count), nulls);
   };
   using codec::RowView;
   switch (definition.type.kind) {
@@ -311,8 +335,8 @@ void ViewJoin::emit_values(std::span<const Shown> rows, size_t feature,
 
 void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> features,
                     bool with_status, std::span<store::CellSink* const> cells) const {
-  std::vector<Shown> rows;
-  rows.reserve(kEmittedAtOnce);
+  Shown shown;
+  shown.rows.reserve(kEmittedAtOnce);
   for (size_t done = 0; done < positions.size(); done += kEmittedAtOnce) {
     const auto some = positions.subspan(done, std::min(kEmittedAtOnce, positions.size() - done));
     const Part* part = nullptr;
@@ -320,17 +344,17 @@ void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> 
     for (const size_t feature : features) {
       if (part != &part_of(feature)) {
         part = &part_of(feature);
-        rows.clear();
+        shown.clear();
         for (const int64_t position : some) {
           part->join.prefetch(position + kAhead);
-          rows.push_back({row_status(position), part->row(position)});
+          shown.add(row_status(position), part->row(position));
         }
       }
-      emit_values(rows, feature, *cells[column++]);
+      emit_values(shown, feature, *cells[column++]);
       if (!with_status) continue;
       store::CellSink& statuses = *cells[column++];
-      for (const Shown& shown : rows)
-        statuses.text(to_string(cell_status(shown.status, shown.row, feature % features_in_part_)));
+      for (const Shown::Row& row : shown.rows)
+        statuses.text(to_string(cell_status(row.status, row.row, feature % features_in_part_)));
     }
   }
 }

@@ -96,7 +96,7 @@ class ViewJoin {
   const Part& part_of(size_t feature) const { return parts_[feature / features_in_part_]; }
   codec::RowView any_row(int64_t position) const { return parts_.front().row(position); }
   Result<void> check_times() const;
-  void emit_values(std::span<const Shown> rows, size_t feature, store::CellSink& cells) const;
+  void emit_values(const Shown& shown, size_t feature, store::CellSink& cells) const;
 
   const plan::SelectedView& selected_;
   const kernel::LabelIndex& index_;

@@ -149,6 +149,19 @@ TEST_F(DuckdbStore, LeavesTimesThatCarryAZoneAlone) {
   EXPECT_THAT(must(spec(source, {{"k", kInt64}}, {})), ElementsAre("1|2025-01-15T10:00:00Z"));
 }
 
+TEST_F(DuckdbStore, KeepsNothingOfTheFilesThatItRead) {
+  parquet("a.parquet",
+          "SELECT i AS k, make_timestamp(1778241600000000 + i) AS t, random() AS x FROM "
+          "range(20000) r(i)",
+          "ROW_GROUP_SIZE 2048");
+  const auto source = files("a.parquet");
+  EXPECT_EQ(must(spec(source, {{"k", kInt64}}, {{"x", kFloat64}})).size(), 20'000u);
+  auto kept = store_->open_labels(
+      {.text = "SELECT nr_bytes, TIMESTAMP '2026-05-01' AS t FROM duckdb_external_file_cache()"});
+  ASSERT_TRUE(kept) << kept.error().text();
+  EXPECT_EQ((*kept)->rows(), 0u);
+}
+
 TEST_F(DuckdbStore, ReadsOnlyTheRangesAskedFor) {
   parquet(
       "a.parquet",

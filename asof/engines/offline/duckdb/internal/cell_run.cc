@@ -39,7 +39,7 @@ class VectorSink final : public store::CellSink {
       : vector_(vector), type_(type), data_(duckdb_vector_get_data(vector)) {}
 
   void null() override {
-    set_null(row_);
+    set_nulls(row_, 1);
     if (type_.kind == TypeKind::kList) put(ListSlot{duckdb_list_vector_get_size(vector_), 0});
     ++row_;
   }
@@ -94,18 +94,21 @@ class VectorSink final : public store::CellSink {
   size_t rows() const { return row_; }
 
  private:
-  void set_null(size_t row) {
+  // Row `first` + i where bit i is set.
+  void set_nulls(size_t first, uint64_t nulls) {
+    if (nulls == 0) return;
     if (validity_ == nullptr) {
       duckdb_vector_ensure_validity_writable(vector_);
       validity_ = duckdb_vector_get_validity(vector_);
     }
-    validity_[row / 64] &= ~(uint64_t{1} << (row % 64));
+    const size_t word = first / 64, bit = first % 64;
+    validity_[word] &= ~(nulls << bit);
+    if (bit != 0 && nulls >> (64 - bit) != 0) validity_[word + 1] &= ~(nulls >> (64 - bit));
   }
   template <typename T>
   void add_run(std::span<const T> values, uint64_t nulls) {
     std::memcpy(static_cast<T*>(data_) + row_, values.data(), values.size_bytes());
-    for (; nulls != 0; nulls &= nulls - 1)
-      set_null(row_ + static_cast<size_t>(std::countr_zero(nulls)));
+    set_nulls(row_, nulls);
     row_ += values.size();
   }
   template <typename T>

@@ -100,9 +100,12 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
   if (duckdb_create_config(&config) != DuckDBSuccess)
     return error(ErrorCode::kExhausted, "no memory for DuckDB");
   const std::pair<const char*, std::string> settings[] = {
-      {"autoinstall_known_extensions", "false"},    {"autoload_known_extensions", "false"},
-      {"allow_community_extensions", "false"},      {"memory_limit", options.memory_limit},
-      {"threads", std::to_string(options.threads)}, {"temp_directory", options.temp_directory},
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"memory_limit", options.memory_limit},
+      {"threads", std::to_string(options.threads)},
+      {"temp_directory", options.temp_directory},
       {"file_search_path", options.directory},
       // It keeps what was read of every file, local ones too, and no scan of ours reads the same twice.
       {"enable_external_file_cache", "false"},
