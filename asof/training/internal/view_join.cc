@@ -17,7 +17,8 @@ namespace asof::training::internal {
 
 namespace {
 
-constexpr size_t kCountedAtOnce = 8192;
+constexpr size_t kCountedAtOnce = 2048;
+constexpr size_t kMostPieces = 256;
 // Rows whose cells are emitted column by column: so few that all of them stay in the cache meanwhile, wide as they may be.
 constexpr size_t kEmittedAtOnce = store::CellSink::kMostAtOnce;
 constexpr int64_t kAhead = 16;  // labels whose rows are on their way to the cache
@@ -366,12 +367,24 @@ void ViewJoin::count(ViewCounts& counts, std::span<ColumnReport* const> reports,
     ViewCounts counts;
     std::vector<uint64_t> nulls;
   };
-  std::vector<Piece> pieces((labels + kCountedAtOnce - 1) / kCountedAtOnce,
+  // So few that their counts take no room to speak of.
+  const size_t at_once = std::max(kCountedAtOnce, labels / kMostPieces + 1);
+  std::vector<Piece> pieces((labels + at_once - 1) / at_once,
                             {{}, std::vector<uint64_t>(features.size())});
+  // Features that follow one another and stand in one part.
+  struct Run {
+    const Part* part;
+    size_t begin, end;
+  };
+  std::vector<Run> runs;
+  for (size_t i = 0; i < features.size(); ++i) {
+    const Part* part = &part_of(features[i]);
+    if (runs.empty() || runs.back().part != part) runs.push_back({part, i, i});
+    runs.back().end = i + 1;
+  }
   parallel_for(pieces.size(), workers_, [&](size_t number) {
     Piece& piece = pieces[number];
-    for (size_t at = number * kCountedAtOnce; at < std::min(labels, (number + 1) * kCountedAtOnce);
-         ++at) {
+    for (size_t at = number * at_once; at < std::min(labels, (number + 1) * at_once); ++at) {
       const auto position = static_cast<int64_t>(at);
       parts_.front().join.prefetch(position + kAhead);
       const CellStatus status = row_status(position);
@@ -388,12 +401,11 @@ void ViewJoin::count(ViewCounts& counts, std::span<ColumnReport* const> reports,
         continue;
       }
       ++piece.counts.found;
-      for (size_t i = 0; i < features.size();) {
-        const Part& part = part_of(features[i]);
-        const codec::RowView won = part.row(position);
-        const bool is_complete = won.is_complete();
-        for (; i < features.size() && &part_of(features[i]) == &part; ++i)
-          if (!is_complete) piece.nulls[i] += !won.is_present(features[i] % features_in_part_);
+      for (const Run& run : runs) {
+        const codec::RowView won = run.part->row(position);
+        if (won.is_complete()) continue;
+        for (size_t i = run.begin; i < run.end; ++i)
+          piece.nulls[i] += !won.is_present(features[i] % features_in_part_);
       }
     }
   });
