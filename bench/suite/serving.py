@@ -108,7 +108,7 @@ end
     def one_by_ten(self, server, echo):
         bodies = self.bodies("1x10", 1)
         rounds = [(self.closed_loop(server, "/v1/services/f10/features", bodies), self.closed_loop(echo, "/", bodies))
-                  for _ in range(self.suite.runs)]
+                  for _ in range(max(5, self.suite.runs))]
         ours = max((pair[0] for pair in rounds), key=lambda loop: loop["rate"])
         floor = max((pair[1] for pair in rounds), key=lambda loop: loop["rate"])
         share = ours["rate"] / floor["rate"]
