@@ -107,7 +107,7 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
       {"threads", std::to_string(options.threads)},
       {"temp_directory", options.temp_directory},
       {"file_search_path", options.directory},
-      // It keeps what was read of every file, local ones too, and no scan of ours reads the same twice.
+      // It keeps what was read of every file, local ones too, which the system's page cache does.
       {"enable_external_file_cache", "false"},
   };
   for (const auto& [name, value] : settings) {
