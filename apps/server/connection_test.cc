@@ -267,6 +267,19 @@ TEST_F(ConnectionTest, SurvivesClientsThatVanish) {
   EXPECT_EQ(get(kOne).status, 200);
 }
 
+TEST_F(ConnectionTest, AnswersClientsThatHaveSentTheirLast) {
+  start();
+  // The end may come with the request, while it is answered, or after.
+  for (int i = 0; i < 50; ++i) {
+    Client client(port());
+    client.send(Client::text("GET", kOne) + Client::text("GET", i % 2 == 0 ? kOne : "/metrics"));
+    client.close_sending();
+    EXPECT_EQ(client.receive().status, 200);
+    EXPECT_EQ(client.receive().status, 200);
+    EXPECT_TRUE(client.is_closed());
+  }
+}
+
 TEST_F(ConnectionTest, WritesLargeAnswersToSlowReaders) {
   start();
   std::string body = R"({"entities":{"user_id":[)";

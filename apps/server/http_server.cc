@@ -72,7 +72,6 @@ class AsioServer final : public HttpServer {
     if (!failure) acceptor_->listen(kBacklog, failure);
     if (!failure) acceptor_->non_blocking(true, failure);
     if (failure) return listen_error(config, failure);
-    protocol_ = endpoint.protocol();
     port_ = acceptor_->local_endpoint(failure).port();
     return {};
   }
@@ -191,7 +190,7 @@ class AsioServer final : public HttpServer {
     });
     EventLoop* loop = fewest->get();
     ++loop->connection_count;
-    loop->post([loop, descriptor, protocol = protocol_] { loop->adopt(descriptor, protocol); });
+    loop->post([loop, descriptor] { loop->adopt(descriptor); });
   }
 
   void turn_away(int descriptor) {
@@ -215,7 +214,6 @@ class AsioServer final : public HttpServer {
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::optional<Acceptor> acceptor_;
   std::optional<Timer> pause_;
-  tcp protocol_ = tcp::v4();
   int port_ = 0;
   std::atomic<uint64_t> refused_connections_{0};
   bool stopped_ = false;

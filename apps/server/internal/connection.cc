@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "apps/server/internal/event_loop.h"
 #include "apps/server/internal/receiver.h"
@@ -28,16 +31,20 @@ HttpFault fault_of(const error_code& failure, const Limits& limits) {
 
 }  // namespace
 
-Connection::Connection(EventLoop& loop, Socket socket) : loop_(loop), socket_(std::move(socket)) {
+Connection::Connection(EventLoop& loop, int socket) : loop_(loop), socket_(socket) {
   loop_.add(this);
 }
-Connection::~Connection() { loop_.remove(this); }
+Connection::~Connection() {
+  if (socket_ >= 0) ::close(socket_);
+  loop_.remove(this);
+}
 
 void Connection::start() {
-  error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
+  watched_ = shared_from_this();
+  if (!loop_.poller.add(socket_, *this)) return close();
   read();
 }
 
@@ -46,8 +53,17 @@ void Connection::close() {
   state_ = State::kClosed;
   begun_request_ = false;
   loop_.buffered_bytes -= std::exchange(buffered_, 0);
-  error_code ignored;
-  socket_.close(ignored);
+  ::close(std::exchange(socket_, -1));
+  // Not before whoever called has returned.
+  loop_.post([last = std::move(watched_)] {});
+}
+
+void Connection::on_ready(bool has_input, bool is_last, bool has_room) {
+  if (state_ == State::kClosed) return;
+  if (has_room && state_ == State::kWriting) on_writable();
+  has_input_ = has_input_ || has_input;
+  is_last_ = is_last_ || is_last;
+  if (has_input_ && reading_) on_readable();
 }
 
 void Connection::drain() {
@@ -90,22 +106,25 @@ void Connection::check_deadline(int64_t now_us) {
 
 void Connection::read() {
   reading_ = true;
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& failure) {
-    self->on_readable(failure);
+  if (!has_input_) return;
+  // In its turn: others wait, too.
+  loop_.post([self = shared_from_this()] {
+    if (self->reading_) self->on_readable();
   });
 }
 
-void Connection::on_readable(const error_code& failure) {
+void Connection::on_readable() {
   reading_ = false;
   if (state_ == State::kClosed) return;
-  if (failure) return close();
   if (consumed_ == in_.size()) {
     in_.clear();
     consumed_ = 0;
   }
   loop_.spare_in.lend(in_);
   char* free = in_.reserve(kReadSize);
-  const Received received = loop_.receiver.receive(socket_.native_handle(), free, kReadSize);
+  const Received received = loop_.receiver.receive(socket_, free, kReadSize);
+  // Less than was asked for is all there was.
+  has_input_ = is_last_ || received.count == kReadSize || (received.count < 0 && errno == EINTR);
   if (received.count < 0 && (errno == EAGAIN || errno == EINTR)) return read();
   if (received.count <= 0) return close();
   const auto count = static_cast<size_t>(received.count);
@@ -278,20 +297,24 @@ void Connection::resume() {
 
 bool Connection::flush() {
   if (state_ == State::kWriting || state_ == State::kClosed) return false;
-  error_code failure;
+  int failure = 0;
   while (sent_ < out_.size()) {
-    sent_ +=
-        socket_.write_some(asio::const_buffer(out_.data() + sent_, out_.size() - sent_), failure);
-    if (failure == asio::error::interrupted) continue;
-    if (failure) break;
+    const ssize_t count =
+        ::send(socket_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      failure = errno;
+      break;
+    }
+    sent_ += static_cast<size_t>(count);
   }
-  if (!failure) {
+  if (failure == 0) {
     loop_.spare_out.take_back(out_);
     sent_ = 0;
     if (buffered_ != 0) count_buffered();
     return true;
   }
-  if (failure != asio::error::would_block && failure != asio::error::try_again) {
+  if (failure != EAGAIN) {
     close();
     return false;
   }
@@ -300,20 +323,17 @@ bool Connection::flush() {
   if (state_ == State::kHandling) return true;
   state_ = State::kWriting;
   deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
-  socket_.async_write_some(asio::const_buffer(out_.data() + sent_, out_.size() - sent_),
-                           [self = shared_from_this()](const error_code& f, size_t count) {
-                             self->on_written(f, count);
-                           });
   return false;
 }
 
-void Connection::on_written(const error_code& failure, size_t count) {
-  if (state_ == State::kClosed) return;
-  if (failure) return close();
-  sent_ += count;
+void Connection::on_writable() {
+  const int64_t deadline_us = deadline_us_;
+  const size_t sent = sent_;
   state_ = State::kReading;
   deadline_us_ = loop_.now_us + loop_.limits.send_ms * 1000;
-  if (flush()) advance();
+  if (flush()) return advance();
+  // A client that takes nothing gets no more time, whatever it sends.
+  if (state_ == State::kWriting && sent_ == sent) deadline_us_ = deadline_us;
 }
 
 // The end of a connection whose answers have left.
@@ -323,9 +343,7 @@ void Connection::finish() {
   // The client may still be sending what was refused: closing at once would reset the connection and lose the answer.
   state_ = State::kLingering;
   deadline_us_ = loop_.now_us + kLingerUs;
-  error_code failure;
-  socket_.shutdown(tcp::socket::shutdown_send, failure);
-  if (failure) return close();
+  if (::shutdown(socket_, SHUT_WR) != 0) return close();
   if (reading_) return;  // its client was too slow: what it reads is dropped
   in_.clear();
   consumed_ = 0;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "apps/server/http_server.h"
+#include "apps/server/internal/poller.h"
 #include "apps/server/internal/receiver.h"
 #include "apps/server/internal/request_parser.h"
 #include "asof/base/clock.h"
@@ -29,7 +30,6 @@ namespace asof::server {
 
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
-using Socket = asio::basic_stream_socket<tcp, asio::io_context::executor_type>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>,
                                          asio::io_context::executor_type>;
@@ -56,9 +56,12 @@ class SpareBuffer {
   serve::TextBuffer spare_;
 };
 
-class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
+class Connection final : public Exchange,
+                         public Watched,
+                         public std::enable_shared_from_this<Connection> {
  public:
-  Connection(EventLoop& loop, Socket socket);
+  // Takes the socket over.
+  Connection(EventLoop& loop, int socket);
   ~Connection() override;
 
   void start();
@@ -73,10 +76,13 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 
   void wait_until(int64_t deadline_us) override { deadline_us_ = deadline_us; }
   std::shared_ptr<Exchange> shared() override { return shared_from_this(); }
+  std::shared_ptr<Watched> keep() override { return shared_from_this(); }
+  void on_ready(bool has_input, bool is_last, bool has_room) override;
   void resume() override;
 
+  // Takes input as soon as there is some.
   void read();
-  void on_readable(const error_code& failure);
+  void on_readable();
   // Works through what has arrived until it needs more of it, an answer is due later, or the client must take answers first.
   void advance();
   bool parse_one();
@@ -87,14 +93,15 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void refuse(const Why& why);
   // True where everything has left.
   bool flush();
-  void on_written(const error_code& failure, size_t count);
+  void on_writable();
   void finish();
   HttpRequest request() const;
   // Tells the loop how many bytes are held here for want of more of a request, or of a client that takes its answer.
   void count_buffered();
 
   EventLoop& loop_;
-  Socket socket_;
+  int socket_;                           // -1 once closed
+  std::shared_ptr<Connection> watched_;  // itself while the poller knows it
   State state_ = State::kIdle;
   int64_t deadline_us_ = 0;
   std::optional<RequestParser> parser_;
@@ -107,7 +114,9 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   int64_t arrived_us_ = 0;  // of what was read last
   bool admitted_ = false;
   bool closing_ = false;
-  bool reading_ = false;
+  bool reading_ = false;           // input is waited for
+  bool has_input_ = false;         // there may be some in the socket
+  bool is_last_ = false;           // and nothing will come after it
   bool has_unread_input_ = false;  // refused before its end
 };
 
@@ -131,6 +140,7 @@ class EventLoop final : public Loop {
     thread_ = std::thread([this] {
       thread_id_ = std::this_thread::get_id();
       tick();
+      poller.start();
       io.run();
     });
   }
@@ -138,17 +148,9 @@ class EventLoop final : public Loop {
     if (thread_.joinable()) thread_.join();
   }
 
-  void adopt(int descriptor, const tcp& protocol) {
-    Socket socket(io.get_executor());
-    error_code failure;
-    socket.assign(protocol, descriptor, failure);
-    if (failure) {
-      ::close(descriptor);
-      --connection_count;
-      return report_quiet();
-    }
+  void adopt(int socket) {
     // Counted and listed from here on; gone again at once where the server drains.
-    auto connection = std::make_shared<Connection>(*this, std::move(socket));
+    auto connection = std::make_shared<Connection>(*this, socket);
     if (!draining) connection->start();
   }
 
@@ -195,7 +197,8 @@ class EventLoop final : public Loop {
   size_t buffered_bytes = 0;  // of its connections
   bool draining = false;
   int64_t now_us = steady_now_us();  // as of the last tick: deadlines need no more
-  asio::io_context io;               // last: what it holds refers to the rest
+  asio::io_context io;               // last of what its handlers refer to
+  Poller poller{io};
 
  private:
   void report_quiet() {
