@@ -148,10 +148,11 @@ void print_report(Output& out, const training::TrainingReport& report,
                   const TrainOptions& options) {
   out.document(to_json(report, options.output));
   out.print(preview_table(report.preview));
+  const size_t rows_shown = report.preview.empty() ? 0 : report.preview.size() - 1;
   std::vector<std::string> more;
-  if (report.preview.size() > 1 && report.rows >= report.preview.size())
-    more.push_back(plural(report.rows - (report.preview.size() - 1), "more row"));
-  if (report.preview.size() > 1 && report.columns.size() > kFeaturesShown)
+  if (rows_shown > 0 && report.rows > rows_shown)
+    more.push_back(plural(report.rows - rows_shown, "more row"));
+  if (rows_shown > 0 && report.columns.size() > kFeaturesShown)
     more.push_back(plural(report.columns.size() - kFeaturesShown, "more feature"));
   if (!more.empty()) out.print(fmt::format("… {}", fmt::join(more, ", ")));
   TextTable nulls{{"feature", "nulls", "why"}, {}, {false, true}};

@@ -12,9 +12,9 @@ MET = {True: "yes", False: "NO", None: ""}  # None: nothing was asked
 
 PAGE = """# Benchmarks
 
-What `make bench-full` prints, on the machine that it names; `make bench` is the part of it that takes minutes. Each line has the command behind it; the peers run in the same run, interleaved,
-because machines are noisy: read the ratios, not the seconds. Wall time and peak memory are those of whole processes, start-up and
-output included; the load generators share the cores with the server.
+What `make bench-full` prints, on the machine that it names; `make bench` is the part of it that takes minutes. Each line has the
+command behind it; the peers run in the same run, interleaved, because machines are noisy: read the ratios, not the seconds. Wall time
+and peak memory are those of whole processes, start-up and output included; the load generators share the cores with the server.
 
 {machine}
 
@@ -164,7 +164,8 @@ def write_docs(report):
     (ROOT / "docs" / "benchmarks.md").write_text(page)
     table = "| what | reached |\n|---|---|\n" + "\n".join(
         f"| {row['what']} | {row['reached']} |" for row in report["rows"] if row.get("headline"))
-    write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->", f"{table}\n\n{line} By `make bench-full`, of which `make bench` is what takes minutes; all lines are in "
+    write_between(ROOT / "README.md", "<!-- benchmarks -->", "<!-- /benchmarks -->",
+                  f"{table}\n\n{line} By `make bench-full`, of which `make bench` is what takes minutes; all lines are in "
                   "[docs/benchmarks.md](docs/benchmarks.md).")
     stores = "\n".join(f"| {row['store']} | {row['p99_ms']:.2f} ms |" for row in report["rows"] if "store" in row)
     write_between(ROOT / "docs" / "online-stores.md", "<!-- bench: online-p99 begin -->", "<!-- bench: online-p99 end -->",

@@ -2,6 +2,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "apps/server/internal/event_loop.h"
 #include "apps/server/internal/receiver.h"

@@ -4,8 +4,6 @@
 // second, so that no request sets a timer.
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>

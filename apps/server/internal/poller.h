@@ -21,8 +21,8 @@ class Watched {
  public:
   virtual ~Watched() = default;
   virtual std::shared_ptr<Watched> keep() = 0;
-  // Since the last time input came, its end or a failure (`has_input`; `is_last`: nothing will come after what is there), or room
-  // for output.
+  // What is new since the last call. `has_input`: there is some, or its end, or a failure to be read; `is_last`: nothing will come
+  // after what is there, and nothing more be told of it. `has_room`: for output.
   virtual void on_ready(bool has_input, bool is_last, bool has_room) = 0;
 };
 
