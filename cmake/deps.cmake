@@ -34,6 +34,9 @@ asof_third_party(fmt fmt::fmt-header-only)  # Debian ships no archive of it
 asof_static_library(xxhash libxxhash.a xxhash.h)
 asof_static_library(yaml-cpp libyaml-cpp.a yaml-cpp/yaml.h)
 asof_static_library(lmdb liblmdb.a lmdb.h Threads::Threads)
+asof_static_library(zstd libzstd.a zstd.h)
+asof_static_library(snappy libsnappy.a snappy.h)
+asof_static_library(lz4 liblz4.a lz4.h)
 asof_static_library(sqlite3 libsqlite3.a sqlite3.h Threads::Threads ${CMAKE_DL_LIBS} m)
 add_library(asof_duckdb SHARED IMPORTED GLOBAL)
 set_target_properties(asof_duckdb PROPERTIES IMPORTED_LOCATION ${ASOF_THIRD_PARTY}/duckdb/lib/libduckdb.so

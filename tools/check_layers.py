@@ -27,16 +27,19 @@ LIBRARY_INCLUDES = {
     "duckdb": r"duckdb(\.h|\.hpp|/|_)",
     "fmt": r"fmt/",
     "lmdb": r"lmdb\.h",
+    "lz4": r"lz4\.h",
     "nanoarrow": r"nanoarrow(_ipc)?\.h",
     "nlohmann_json": r"nlohmann/",
     "openssl": r"openssl/",
     "rdkafka": r"librdkafka/",
     "simdjson": r"simdjson(\.h|/)",
+    "snappy": r"snappy\.h",
     "spdlog": r"spdlog/",
     "sqlite3": r"sqlite3(ext)?\.h",
     "threads": None,  # the standard library's own headers
     "xxhash": r"(xxhash|xxh3)\.h",
     "yaml-cpp": r"yaml-cpp/",
+    "zstd": r"zstd\.h",
 }
 LIBRARY_OF = [(re.compile(p), name) for name, p in LIBRARY_INCLUDES.items() if p]
 EVERYWHERE = {"fmt"}  # base hands it to every module

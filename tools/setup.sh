@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 make
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libcli11-dev libxxhash-dev
-  libsqlite3-dev liblmdb-dev libssl-dev openssl
+  libsqlite3-dev liblmdb-dev libzstd-dev libsnappy-dev liblz4-dev libssl-dev openssl
   libgtest-dev libgmock-dev
   redis-server clang-14 libclang-rt-14-dev clang-format-19 clang-tidy-19 wrk curl procps
 )

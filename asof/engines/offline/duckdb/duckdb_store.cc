@@ -8,8 +8,10 @@
 #include <mutex>
 
 #include "asof/base/executor.h"
+#include "asof/engines/offline/duckdb/internal/direct_scan.h"
 #include "asof/engines/offline/duckdb/internal/instance.h"
 #include "asof/engines/offline/duckdb/internal/labels.h"
+#include "asof/engines/offline/duckdb/internal/parquet_labels.h"
 #include "asof/engines/offline/duckdb/internal/relation.h"
 #include "asof/engines/offline/duckdb/internal/scan_query.h"
 #include "asof/model/source_columns.h"
@@ -47,11 +49,9 @@ class DuckdbStore final : public store::OfflineStore {
 
  private:
   // The instance in use. One that DuckDB has declared unusable is replaced.
-  Result<std::shared_ptr<Instance>> instance() {
+  std::shared_ptr<Instance> instance() {
     std::lock_guard hold(lock_);
-    if (instance_->is_broken()) {
-      ASOF_TRY_ASSIGN(instance_, Instance::open(options_));
-    }
+    if (instance_->is_broken()) instance_ = Instance::make(options_);
     return instance_;
   }
   Result<store::SourceInspection> inspect_files(Connection& connection,
@@ -81,8 +81,8 @@ Result<store::SourceInspection> DuckdbStore::inspect_files(Connection& connectio
 }
 
 Result<store::SourceInspection> DuckdbStore::inspect(const model::Source& source) {
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
-  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  std::shared_ptr<Instance> in_use = instance();
+  Connection connection = in_use->connect();
   auto inspected = [&]() -> Result<store::SourceInspection> {
     if (source.kind == model::SourceKind::kFiles) return inspect_files(connection, source);
     ASOF_TRY_ASSIGN(Relation relation, relation_of_sql(connection, source.sql));
@@ -135,10 +135,15 @@ Result<bool> DuckdbStore::scan_relation(Instance& instance, Connection& connecti
     return failure;
   }
   SourceColumns& columns = *found;
+  ScanRun run(columns.list.plans, sink, options_.threads);
+  if (const auto direct = DirectScan::plan(spec, relation, columns, options_.directory)) {
+    ASOF_TRY(direct->run(run, options_.threads));
+    counts += run.counts();
+    return !run.stopped();
+  }
   std::vector<RangeFilter::Part> ranges = {{columns.event_time.plan, spec.event_time}};
   if (columns.known_time) ranges.push_back({columns.known_time->plan, spec.known_time});
   const RangeFilter filter(std::move(ranges));
-  ScanRun run(columns.list.plans, sink, options_.threads);
   Callbacks<ScanRun>::Lease run_lease(instance.scans().runs, run);
   Callbacks<const RangeFilter>::Lease filter_lease(instance.scans().filters, filter);
   ASOF_TRY_ASSIGN(const std::vector<RelationPart> parts,
@@ -166,8 +171,8 @@ Result<store::ScanCounts> DuckdbStore::scan(const store::ScanSpec& spec,
 Result<store::ScanCounts> DuckdbStore::scan_plainly(const store::ScanSpec& spec,
                                                     const store::BatchSink& sink) {
   const model::Source& source = *spec.source;
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
-  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  std::shared_ptr<Instance> in_use = instance();
+  Connection connection = in_use->connect();
   FoundFiles found;
   auto scanned = [&]() -> Result<store::ScanCounts> {
     std::vector<Relation> relations;
@@ -199,13 +204,15 @@ Result<void> DuckdbStore::check_file(const store::ScanSpec& spec, const std::str
 }
 
 Result<std::unique_ptr<store::Labels>> DuckdbStore::open_labels(const store::LabelSource& source) {
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
+  std::shared_ptr<Instance> in_use = instance();
+  ASOF_TRY_ASSIGN(std::unique_ptr<store::Labels> labels, ParquetLabels::open(in_use, source));
+  if (labels != nullptr) return labels;
   return DuckdbLabels::open(std::move(in_use), source);
 }
 
 Result<std::map<std::string, std::string>> DuckdbStore::read_metadata(const std::string& path) {
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> in_use, instance());
-  ASOF_TRY_ASSIGN(Connection connection, in_use->connect());
+  std::shared_ptr<Instance> in_use = instance();
+  Connection connection = in_use->connect();
   ASOF_TRY_ASSIGN(FoundFiles found, find_files(connection, path, options_.directory));
   if (found.format != model::FileFormat::kParquet || found.files.size() != 1)
     return error(ErrorCode::kInvalid,
@@ -241,7 +248,7 @@ Result<std::unique_ptr<store::OfflineStore>> open_store(const store::EngineAddre
   // DuckDB makes the last folder of the path itself, when it first needs it.
   std::error_code ignored;
   fs::create_directories(fs::path(options.temp_directory).parent_path(), ignored);
-  ASOF_TRY_ASSIGN(std::shared_ptr<Instance> instance, Instance::open(options));
+  std::shared_ptr<Instance> instance = Instance::make(options);
   return std::unique_ptr<store::OfflineStore>(
       std::make_unique<DuckdbStore>(std::move(options), std::move(instance)));
 }

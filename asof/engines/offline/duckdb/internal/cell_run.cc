@@ -200,6 +200,7 @@ Result<std::string> CellFunctions::function_for(Connection& connection,
   std::lock_guard hold(lock_);
   std::string& name = names_[key];
   if (!name.empty()) return name;
+  ASOF_TRY_ASSIGN(duckdb_connection handle, connection.handle());
   std::string wanted = fmt::format("asof_cells_{}", names_.size());
   duckdb_scalar_function scalar = duckdb_create_scalar_function();
   duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
@@ -212,7 +213,7 @@ Result<std::string> CellFunctions::function_for(Connection& connection,
   duckdb_scalar_function_set_extra_info(scalar, new Extra{&runs_, types},
                                         [](void* extra) { delete static_cast<Extra*>(extra); });
   duckdb_scalar_function_set_function(scalar, cell_function);
-  duckdb_state state = duckdb_register_scalar_function(connection.handle(), scalar);
+  duckdb_state state = duckdb_register_scalar_function(handle, scalar);
   duckdb_destroy_scalar_function(&scalar);
   duckdb_destroy_logical_type(&bigint);
   duckdb_destroy_logical_type(&out);

@@ -53,6 +53,8 @@ std::string csv_message(std::string_view message) {
   return path.empty() ? out : fmt::format("{} in '{}'", out, path);
 }
 
+Error no_connection() { return error(ErrorCode::kExhausted, "DuckDB gives no further connection"); }
+
 }  // namespace
 
 std::string quote_name(std::string_view name) { return quote(name, '"'); }
@@ -95,7 +97,11 @@ Error to_error(duckdb_error_type type, std::string_view message) {
   return error(ErrorCode::kInvalid, plain);
 }
 
-Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options) {
+std::shared_ptr<Database> Database::make(DatabaseOptions options, Prepare prepare) {
+  return std::shared_ptr<Database>(new Database(std::move(options), std::move(prepare)));
+}
+
+Result<void> Database::start() {
   duckdb_config config = nullptr;
   if (duckdb_create_config(&config) != DuckDBSuccess)
     return error(ErrorCode::kExhausted, "no memory for DuckDB");
@@ -103,10 +109,10 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
-      {"memory_limit", options.memory_limit},
-      {"threads", std::to_string(options.threads)},
-      {"temp_directory", options.temp_directory},
-      {"file_search_path", options.directory},
+      {"memory_limit", options_.memory_limit},
+      {"threads", std::to_string(options_.threads)},
+      {"temp_directory", options_.temp_directory},
+      {"file_search_path", options_.directory},
       // It keeps what was read of every file, local ones too, which the system's page cache does.
       {"enable_external_file_cache", "false"},
   };
@@ -117,9 +123,9 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
     return error(ErrorCode::kInvalid,
                  fmt::format("DuckDB refuses the option {} = '{}'", name, value));
   }
-  std::shared_ptr<Database> database(new Database);
+  duckdb_database database = nullptr;
   char* failure = nullptr;
-  duckdb_state state = duckdb_open_ext(nullptr, &database->handle_, config, &failure);
+  duckdb_state state = duckdb_open_ext(nullptr, &database, config, &failure);
   duckdb_destroy_config(&config);
   if (state != DuckDBSuccess) {
     Error out =
@@ -127,21 +133,45 @@ Result<std::shared_ptr<Database>> Database::open(const DatabaseOptions& options)
     duckdb_free(failure);
     return std::move(out).with_context("the offline store");
   }
-  return database;
+  duckdb_connection connection = nullptr;
+  if (duckdb_connect(database, &connection) != DuckDBSuccess) {
+    duckdb_close(&database);
+    return no_connection();
+  }
+  auto prepared = prepare_(connection);
+  duckdb_disconnect(&connection);
+  if (!prepared) {
+    duckdb_close(&database);
+    return prepared;
+  }
+  handle_ = database;
+  return {};
 }
 
 Database::~Database() {
   if (handle_ != nullptr) duckdb_close(&handle_);
 }
 
-Result<Connection> Database::connect() {
-  duckdb_connection handle = nullptr;
-  if (duckdb_connect(handle_, &handle) != DuckDBSuccess)
-    return error(ErrorCode::kExhausted, "DuckDB gives no further connection");
-  Connection connection(shared_from_this(), handle);
-  // Zone-less times are UTC unless a source says otherwise; the machine's zone must not matter.
-  ASOF_TRY(connection.execute("SET TimeZone = 'UTC'"));
+Result<duckdb_connection> Database::open_connection() {
+  {
+    std::lock_guard hold(starting_);
+    if (handle_ == nullptr) ASOF_TRY(start());
+  }
+  duckdb_connection connection = nullptr;
+  if (duckdb_connect(handle_, &connection) != DuckDBSuccess) return no_connection();
   return connection;
+}
+
+Connection Database::connect() { return Connection(shared_from_this()); }
+
+Result<duckdb_connection> Connection::handle() {
+  if (handle_ != nullptr) return handle_;
+  ASOF_TRY_ASSIGN(handle_, database_->open_connection());
+  // Zone-less times are UTC unless a source says otherwise; the machine's zone must not matter.
+  auto set = execute("SET TimeZone = 'UTC'");
+  if (set) return handle_;
+  duckdb_disconnect(&handle_);
+  return std::move(set).error();
 }
 
 Connection::~Connection() {
@@ -152,7 +182,8 @@ Connection::Connection(Connection&& other) noexcept
     : database_(std::move(other.database_)), handle_(std::exchange(other.handle_, nullptr)) {}
 
 Result<void> Connection::run(const std::string& sql, duckdb_result& result) {
-  if (duckdb_query(handle_, sql.c_str(), &result) == DuckDBSuccess) return {};
+  ASOF_TRY_ASSIGN(duckdb_connection connection, handle());
+  if (duckdb_query(connection, sql.c_str(), &result) == DuckDBSuccess) return {};
   const char* message = duckdb_result_error(&result);
   duckdb_error_type type = duckdb_result_error_type(&result);
   Error failure = to_error(type, message == nullptr ? "" : message);
@@ -170,8 +201,10 @@ Result<void> Connection::execute(const std::string& sql) {
 
 std::vector<std::string> Connection::result_names(const std::string& sql) {
   std::vector<std::string> out;
+  auto connection = handle();
+  if (!connection) return out;
   duckdb_prepared_statement statement = nullptr;
-  if (duckdb_prepare(handle_, sql.c_str(), &statement) == DuckDBSuccess) {
+  if (duckdb_prepare(*connection, sql.c_str(), &statement) == DuckDBSuccess) {
     for (idx_t i = 0; i < duckdb_prepared_statement_column_count(statement); ++i) {
       const char* name = duckdb_prepared_statement_column_name(statement, i);
       out.emplace_back(name == nullptr ? "" : name);

@@ -4,10 +4,13 @@
 #include <duckdb.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "asof/base/result.h"
@@ -35,22 +38,34 @@ struct DatabaseOptions {
 
 class Connection;
 
-// One in-memory DuckDB. Threads: all methods, from any thread.
+// One in-memory DuckDB, started when a connection to it is first used: that takes longer than the reading of many a file.
+// Threads: all methods, from any thread.
 class Database : public std::enable_shared_from_this<Database> {
  public:
+  // Makes our functions known to a DuckDB that has just been started.
+  using Prepare = std::function<Result<void>(duckdb_connection)>;
+
   // Nothing is fetched from the network: extensions are never installed or loaded on their own.
-  static Result<std::shared_ptr<Database>> open(const DatabaseOptions& options);
+  static std::shared_ptr<Database> make(DatabaseOptions options, Prepare prepare);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  Result<Connection> connect();
-  // Set once DuckDB has declared itself unusable: the next caller opens another.
+  Connection connect();
+  // Set once DuckDB has declared itself unusable: the next caller makes another.
   bool is_broken() const { return broken_; }
 
  private:
   friend class Connection;
-  Database() = default;
+  Database(DatabaseOptions options, Prepare prepare)
+      : options_(std::move(options)), prepare_(std::move(prepare)) {}
+  // A connection to the database, which is started where it has not been.
+  Result<duckdb_connection> open_connection();
+  Result<void> start();
+
+  const DatabaseOptions options_;
+  const Prepare prepare_;
+  std::mutex starting_;
   duckdb_database handle_ = nullptr;
   std::atomic<bool> broken_ = false;
 };
@@ -58,8 +73,7 @@ class Database : public std::enable_shared_from_this<Database> {
 // Threads: one at a time.
 class Connection {
  public:
-  Connection(std::shared_ptr<Database> database, duckdb_connection handle)
-      : database_(std::move(database)), handle_(handle) {}
+  explicit Connection(std::shared_ptr<Database> database) : database_(std::move(database)) {}
   ~Connection();
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&&) = delete;
@@ -69,12 +83,12 @@ class Connection {
   Result<TextRows> query(const std::string& sql);
   // What the columns of a SELECT are called, a name twice where it says so; nothing where it cannot be prepared.
   std::vector<std::string> result_names(const std::string& sql);
-  duckdb_connection handle() const { return handle_; }
+  Result<duckdb_connection> handle();
 
  private:
   Result<void> run(const std::string& sql, duckdb_result& result);
   std::shared_ptr<Database> database_;
-  duckdb_connection handle_;
+  duckdb_connection handle_ = nullptr;  // until it is first used
 };
 
 }  // namespace asof::engines::offline::duckdb

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "asof/base/nearest.h"
+#include "asof/engines/offline/duckdb/internal/parquet_columns.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -52,8 +53,26 @@ FileShape shape_of_parquet(const SchemaRows& rows) {
   return shape;
 }
 
+FileShape shape_of_plain(const parquet::Footer& footer) {
+  FileShape shape;
+  for (const parquet::Leaf& leaf : footer.leaves) {
+    std::string native = *native_type_of(leaf);
+    shape.names.push_back(leaf.name);
+    shape.types.push_back(leaf.meaning == parquet::Meaning::kTimestamp
+                              ? fmt::format("{} {}", native, static_cast<int>(leaf.unit))
+                              : native);
+    shape.native_types.push_back(std::move(native));
+  }
+  return shape;
+}
+
 Result<std::vector<FileShape>> read_parquet_shapes(Connection& connection, const FoundFiles& found,
                                                    const std::string& directory) {
+  if (const auto footers = read_plain_footers(found, directory)) {
+    std::vector<FileShape> shapes;
+    for (const parquet::Footer& footer : *footers) shapes.push_back(shape_of_plain(footer));
+    return shapes;
+  }
   ASOF_TRY_ASSIGN(
       TextRows rows,
       connection.query(fmt::format(
@@ -80,7 +99,7 @@ Result<std::vector<FileShape>> read_csv_shapes(Connection& connection, const Fou
   for (const store::SourceFile& file : found.files) {
     ASOF_TRY_ASSIGN(CsvHeader header,
                     read_csv_header(connection, absolute_path(file.path, directory), file.path));
-    shapes.push_back({std::move(header.names), {}, {}, header.delimiter});
+    shapes.push_back({std::move(header.names), {}, {}, {}, header.delimiter});
   }
   return shapes;
 }

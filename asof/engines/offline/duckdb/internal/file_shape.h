@@ -13,8 +13,10 @@
 namespace asof::engines::offline::duckdb {
 
 struct FileShape {
-  std::vector<std::string> names;       // of the columns in the file, in its order
-  std::vector<std::string> types;       // Parquet's, nested ones spelled out; none in text files
+  std::vector<std::string> names;  // of the columns in the file, in its order
+  std::vector<std::string> types;  // Parquet's, nested ones spelled out; none in text files
+  // What DuckDB calls these types, where the file is of plain columns and can be told without it; else none.
+  std::vector<std::string> native_types;
   std::vector<std::string> partitions;  // the columns that its folders name
   char delimiter = ',';                 // of text files
 

@@ -2,11 +2,12 @@
 
 namespace asof::engines::offline::duckdb {
 
-Result<std::shared_ptr<Instance>> Instance::open(const DatabaseOptions& options) {
+std::shared_ptr<Instance> Instance::make(const DatabaseOptions& options) {
   std::shared_ptr<Instance> instance(new Instance(options));
-  ASOF_TRY_ASSIGN(instance->database_, Database::open(options));
-  ASOF_TRY_ASSIGN(Connection connection, instance->connect());
-  ASOF_TRY(register_scan_functions(connection, instance->scans_));
+  instance->database_ =
+      Database::make(options, [&scans = instance->scans_](duckdb_connection connection) {
+        return register_scan_functions(connection, scans);
+      });
   return instance;
 }
 

@@ -15,9 +15,9 @@ namespace asof::engines::offline::duckdb {
 // Threads: any.
 class Instance {
  public:
-  static Result<std::shared_ptr<Instance>> open(const DatabaseOptions& options);
+  static std::shared_ptr<Instance> make(const DatabaseOptions& options);
 
-  Result<Connection> connect() { return database_->connect(); }
+  Connection connect() { return database_->connect(); }
   bool is_broken() const { return database_->is_broken(); }
   const DatabaseOptions& options() const { return options_; }
   ScanCallbacks& scans() { return scans_; }

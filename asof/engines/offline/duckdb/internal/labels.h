@@ -62,8 +62,6 @@ class DuckdbLabels final : public store::Labels {
   Result<void> load(const store::LabelSource& source);
   // Gives text columns that hold nothing but times of one kind the type of these.
   Result<void> type_text_times();
-  Result<void> choose_time_column(const std::string& wanted);
-  Result<void> check_times();
   Result<store::ScanCounts> run(SelectList list, const Range& range, const store::BatchSink& sink);
   Result<store::ScanCounts> scan(const Range& range, std::span<const store::ScanColumn> columns,
                                  const store::BatchSink& sink);
@@ -72,10 +70,6 @@ class DuckdbLabels final : public store::Labels {
                      std::span<const store::ResultColumns> results);
   Result<std::vector<std::vector<std::optional<std::string>>>> preview(
       const Range& range, std::span<const store::ResultColumns> results, size_t limit);
-  // Has the output written beside its path, and moved there when it is whole and durable.
-  Result<void> write_whole(
-      const store::TrainingOutput& output,
-      const std::function<Result<void>(const std::string& temporary)>& write_to);
   Result<void> keep(const Range& range, std::span<const store::ResultColumns> results);
   std::vector<OutputColumn> output_columns(std::span<const store::ResultColumns> results) const;
   static std::string cell_sql(const OutputColumn& column, Cells cells);

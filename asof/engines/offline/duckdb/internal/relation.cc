@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "asof/base/nearest.h"
@@ -11,6 +12,7 @@
 #include "asof/engines/offline/duckdb/internal/csv_header.h"
 #include "asof/engines/offline/duckdb/internal/file_shape.h"
 #include "asof/engines/offline/duckdb/internal/native_type.h"
+#include "asof/engines/offline/duckdb/internal/parquet_columns.h"
 #include "asof/engines/offline/duckdb/internal/scan_order.h"
 #include "asof/engines/offline/duckdb/internal/text_time.h"
 
@@ -43,6 +45,20 @@ Result<Relation> describe(Connection& connection, std::string from,
     std::string name = i < names.size() ? names[i] : sql;
     relation.columns.push_back(
         {column_info(std::move(name), rows[i][1].value_or("")), quote_name(sql)});
+  }
+  return relation;
+}
+
+// The same without DuckDB, where the files are plain, their folders name no columns, and no two names differ in case alone.
+std::optional<Relation> describe_plain(const FileShape& shape, const std::string& from) {
+  if (shape.native_types.empty() || !shape.partitions.empty()) return std::nullopt;
+  Relation relation;
+  relation.from = from;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < shape.names.size(); ++i) {
+    if (!seen.insert(lower(shape.names[i])).second) return std::nullopt;
+    relation.columns.push_back(
+        {column_info(shape.names[i], shape.native_types[i]), quote_name(shape.names[i])});
   }
   return relation;
 }
@@ -82,9 +98,13 @@ Result<Relation> relation_of_parquet(Connection& connection, const FileGroup& gr
                                      const std::string& directory, Reader reader,
                                      const TextColumns& wanted) {
   const std::string options = hive_options(group.shape, reader, wanted);
-  ASOF_TRY_ASSIGN(
-      Relation relation,
-      describe(connection, read_parquet(group.files, directory, options), group.shape.names));
+  std::string from = read_parquet(group.files, directory, options);
+  if (auto relation = describe_plain(group.shape, from)) {
+    relation->has_statistics = true;
+    relation->parquet_options = options;
+    return *std::move(relation);
+  }
+  ASOF_TRY_ASSIGN(Relation relation, describe(connection, std::move(from), group.shape.names));
   mark_text(relation, group.shape, false);
   relation.has_statistics = true;
   relation.parquet_options = options;
@@ -379,6 +399,11 @@ Result<Relation> relation_of_sql(Connection& connection, const std::string& sql)
 std::optional<uint64_t> count_rows(Connection& connection, const FoundFiles& found,
                                    const std::string& directory) {
   if (found.format != model::FileFormat::kParquet) return std::nullopt;
+  if (const auto footers = read_plain_footers(found, directory)) {
+    uint64_t rows = 0;
+    for (const parquet::Footer& footer : *footers) rows += footer.rows;
+    return rows;
+  }
   auto rows = connection.query(fmt::format(
       "SELECT sum(num_rows)::VARCHAR FROM parquet_file_metadata({})", file_list(found, directory)));
   if (!rows || rows->empty() || !(*rows)[0][0]) return std::nullopt;

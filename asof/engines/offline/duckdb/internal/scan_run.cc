@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "asof/base/text.h"
+#include "asof/engines/offline/duckdb/internal/row_selection.h"
 #include "asof/engines/offline/duckdb/internal/text_time.h"
 
 namespace asof::engines::offline::duckdb {
@@ -14,8 +15,8 @@ namespace asof::engines::offline::duckdb {
 namespace {
 
 // The time at `row`, as microseconds of UTC or, where it is local, of its zone; nothing where a text is no time.
-std::optional<TextTime> time_at(const ColumnPlan& plan, const void* data, size_t row) {
-  switch (*plan.raw_time) {
+std::optional<TextTime> time_at(const ColumnPlan& plan, RawTime raw, const void* data, size_t row) {
+  switch (raw) {
     case RawTime::kText: {
       std::string_view cell = static_cast<const StringSlot*>(data)[row].view();
       if (plan.text_unit)
@@ -24,7 +25,7 @@ std::optional<TextTime> time_at(const ColumnPlan& plan, const void* data, size_t
     }
     case RawTime::kDays:
       return TextTime{to_micros(RawTime::kDays, static_cast<const int32_t*>(data)[row])};
-    default: return TextTime{to_micros(*plan.raw_time, static_cast<const int64_t*>(data)[row])};
+    default: return TextTime{to_micros(raw, static_cast<const int64_t*>(data)[row])};
   }
 }
 
@@ -42,14 +43,21 @@ Column column_of(duckdb_vector vector, const DataType& type, Column& child) {
 
 // Rewrites a column of raw times as microseconds. Returns the first row that holds no time, else `rows`; such rows are left
 // at 0.
-size_t convert_times(const ColumnPlan& plan, size_t rows, Column& column,
+size_t convert_times(const ColumnPlan& plan, RawTime raw, size_t rows, Column& column,
                      std::vector<int64_t>& buffer, store::ScanCounts& counts) {
-  if (*plan.raw_time == RawTime::kMicros && plan.zone == nullptr) return rows;
-  size_t first_bad = rows;
+  if (raw == RawTime::kMicros && plan.zone == nullptr) return rows;
   buffer.resize(rows);
+  if (plan.zone == nullptr && raw != RawTime::kText) {
+    for (size_t row = 0; row < rows; ++row)
+      buffer[row] =
+          to_micros(raw, raw == RawTime::kDays ? column.at<int32_t>(row) : column.at<int64_t>(row));
+    column.data = buffer.data();
+    return rows;
+  }
+  size_t first_bad = rows;
   for (size_t row = 0; row < rows; ++row) {
     if (!column.is_valid(row)) continue;
-    std::optional<TextTime> time = time_at(plan, column.data, row);
+    std::optional<TextTime> time = time_at(plan, raw, column.data, row);
     if (!time) {
       first_bad = std::min(first_bad, row);
       time = TextTime{};
@@ -65,6 +73,13 @@ size_t convert_times(const ColumnPlan& plan, size_t rows, Column& column,
   }
   if (first_bad == rows) column.data = buffer.data();
   return first_bad;
+}
+
+// A null counts as within.
+bool is_within(const Column& times, size_t row, const store::TimeRange& range) {
+  if (!times.is_valid(row)) return true;
+  const int64_t us = times.at<int64_t>(row);
+  return (!range.after || us > range.after->us) && (!range.until || us <= range.until->us);
 }
 
 Error not_a_time(const ColumnPlan& plan, std::string_view cell) {
@@ -131,7 +146,7 @@ void spelled_time_function(duckdb_function_info, duckdb_data_chunk chunk, duckdb
   }
 }
 
-Result<void> register_spelled_time(Connection& connection) {
+Result<void> register_spelled_time(duckdb_connection connection) {
   duckdb_scalar_function scalar = duckdb_create_scalar_function();
   duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
   duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
@@ -140,7 +155,7 @@ Result<void> register_spelled_time(Connection& connection) {
   duckdb_scalar_function_set_return_type(scalar, bigint);
   duckdb_scalar_function_set_special_handling(scalar);
   duckdb_scalar_function_set_function(scalar, spelled_time_function);
-  duckdb_state state = duckdb_register_scalar_function(connection.handle(), scalar);
+  duckdb_state state = duckdb_register_scalar_function(connection, scalar);
   duckdb_destroy_scalar_function(&scalar);
   duckdb_destroy_logical_type(&text);
   duckdb_destroy_logical_type(&bigint);
@@ -148,7 +163,7 @@ Result<void> register_spelled_time(Connection& connection) {
   return error(ErrorCode::kInternal, "DuckDB does not take the function asof_spelled_time");
 }
 
-Result<void> register_function(Connection& connection, const char* name,
+Result<void> register_function(duckdb_connection connection, const char* name,
                                duckdb_scalar_function_t function, ScanCallbacks& callbacks) {
   duckdb_scalar_function scalar = duckdb_create_scalar_function();
   duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
@@ -160,7 +175,7 @@ Result<void> register_function(Connection& connection, const char* name,
   duckdb_scalar_function_set_special_handling(scalar);
   duckdb_scalar_function_set_extra_info(scalar, &callbacks, nullptr);
   duckdb_scalar_function_set_function(scalar, function);
-  duckdb_state state = duckdb_register_scalar_function(connection.handle(), scalar);
+  duckdb_state state = duckdb_register_scalar_function(connection, scalar);
   duckdb_destroy_scalar_function(&scalar);
   duckdb_destroy_logical_type(&any);
   duckdb_destroy_logical_type(&boolean);
@@ -173,17 +188,22 @@ Result<void> register_function(Connection& connection, const char* name,
 struct ScanRun::Worker {
   std::vector<Column> columns;
   std::vector<Column> children;
+  std::vector<size_t> child_sizes;
   std::vector<std::vector<int64_t>> times;
+  std::vector<uint32_t> within;
+  RowSelection selection;
   store::ScanCounts counts;
 };
 
 ScanRun::ScanRun(std::vector<ColumnPlan> plans, store::BatchSink sink, size_t workers)
     : plans_(std::move(plans)), sink_(std::move(sink)) {
+  for (const ColumnPlan& plan : plans_) raw_times_.push_back(plan.raw_time);
   for (size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     Worker& worker = *workers_.back();
     worker.columns.resize(plans_.size());
     worker.children.resize(plans_.size());
+    worker.child_sizes.resize(plans_.size());
     worker.times.resize(plans_.size());
     free_.push_back(workers - 1 - i);
   }
@@ -219,20 +239,56 @@ void ScanRun::consume(duckdb_function_info info, duckdb_data_chunk chunk) {
   } lease{*this};
   Worker& worker = *workers_[lease.index];
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const ColumnPlan& plan = plans_[i];
     duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i + 1);
-    worker.columns[i] = column_of(vector, plan.type, worker.children[i]);
-    if (!plan.raw_time) continue;
-    bool is_list = plan.type.kind == TypeKind::kList;
-    size_t values = is_list ? duckdb_list_vector_get_size(vector) : rows;
-    Column& column = is_list ? worker.children[i] : worker.columns[i];
-    size_t bad = convert_times(plan, values, column, worker.times[i], worker.counts);
-    if (bad != values) return fail(info, not_a_time(plan, column.at<StringSlot>(bad).view()));
+    worker.columns[i] = column_of(vector, plans_[i].type, worker.children[i]);
+    if (worker.columns[i].child != nullptr)
+      worker.child_sizes[i] = duckdb_list_vector_get_size(vector);
   }
+  if (auto converted = convert(rows, raw_times_, worker); !converted)
+    return fail(info, std::move(converted).error());
   worker.counts.rows += rows;
   if (sink_(Batch{rows, worker.columns}, lease.index)) return;
   stopped_ = true;
   duckdb_scalar_function_set_error(info, "stopped");
+}
+
+Result<void> ScanRun::convert(size_t rows, std::span<const std::optional<RawTime>> raw_times,
+                              Worker& worker) const {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    if (!raw_times[i]) continue;
+    const bool is_list = worker.columns[i].child != nullptr;
+    const size_t values = is_list ? worker.child_sizes[i] : rows;
+    Column& column = is_list ? worker.children[i] : worker.columns[i];
+    const size_t bad =
+        convert_times(plans_[i], *raw_times[i], values, column, worker.times[i], worker.counts);
+    if (bad != values) return not_a_time(plans_[i], column.at<StringSlot>(bad).view());
+  }
+  return {};
+}
+
+Result<bool> ScanRun::take(size_t rows, std::span<const Column> columns,
+                           std::span<const std::optional<RawTime>> raw_times,
+                           std::span<const TimeBound> bounds, size_t worker_index) {
+  if (stopped_.load(std::memory_order_relaxed)) return false;
+  Worker& worker = *workers_[worker_index];
+  worker.columns.assign(columns.begin(), columns.end());
+  ASOF_TRY(convert(rows, raw_times, worker));
+  std::span<const Column> wanted = worker.columns;
+  if (!bounds.empty()) {
+    worker.within.clear();
+    for (uint32_t row = 0; row < rows; ++row)
+      if (std::all_of(bounds.begin(), bounds.end(), [&](const TimeBound& bound) {
+            return is_within(wanted[bound.column], row, bound.range);
+          }))
+        worker.within.push_back(row);
+    if (worker.within.empty()) return true;
+    if (worker.within.size() < rows) wanted = worker.selection.select(wanted, worker.within);
+    rows = worker.within.size();
+  }
+  worker.counts.rows += rows;
+  if (sink_(Batch{rows, wanted}, worker_index)) return true;
+  stopped_ = true;
+  return false;
 }
 
 void ScanRun::fail(duckdb_function_info info, Error failure) {
@@ -262,17 +318,14 @@ void RangeFilter::mark(duckdb_data_chunk chunk, bool* out) const {
     Column child;
     Column column = column_of(duckdb_data_chunk_get_vector(chunk, i + 1), part.plan.type, child);
     // A row that holds no time passes: the sink says so.
-    if (convert_times(part.plan, rows, column, buffer, ignored) != rows) continue;
-    for (size_t row = 0; row < rows; ++row) {
-      if (!column.is_valid(row)) continue;
-      int64_t us = column.at<int64_t>(row);
-      if (part.range.after && us <= part.range.after->us) out[row] = false;
-      if (part.range.until && us > part.range.until->us) out[row] = false;
-    }
+    if (convert_times(part.plan, *part.plan.raw_time, rows, column, buffer, ignored) != rows)
+      continue;
+    for (size_t row = 0; row < rows; ++row)
+      if (!is_within(column, row, part.range)) out[row] = false;
   }
 }
 
-Result<void> register_scan_functions(Connection& connection, ScanCallbacks& callbacks) {
+Result<void> register_scan_functions(duckdb_connection connection, ScanCallbacks& callbacks) {
   ASOF_TRY(register_function(connection, "asof_sink", sink_function, callbacks));
   ASOF_TRY(register_function(connection, "asof_within", within_function, callbacks));
   return register_spelled_time(connection);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,12 @@ struct ColumnPlan {
   std::string text_hint = {}, number_hint = {};
 };
 
+// Which instants of a column are wanted. Nulls are.
+struct TimeBound {
+  size_t column;
+  store::TimeRange range;
+};
+
 class ScanRun {
  public:
   ScanRun(std::vector<ColumnPlan> plans, store::BatchSink sink, size_t workers);
@@ -39,6 +46,12 @@ class ScanRun {
 
   // Called by DuckDB's threads with the function's arguments; the first is the token. An error stops the query.
   void consume(duckdb_function_info info, duckdb_data_chunk chunk);
+
+  // The same of rows that DuckDB has not read: as they lie, and how the times of each column do. Rows beyond `bounds` are
+  // passed over. False where the sink wants no more. Threads: one for each worker.
+  Result<bool> take(size_t rows, std::span<const Column> columns,
+                    std::span<const std::optional<RawTime>> raw_times,
+                    std::span<const TimeBound> bounds, size_t worker);
 
   // The sink wants no more.
   bool stopped() const { return stopped_; }
@@ -48,11 +61,15 @@ class ScanRun {
 
  private:
   struct Worker;
+  // What lies in the worker's columns, its times as microseconds.
+  Result<void> convert(size_t rows, std::span<const std::optional<RawTime>> raw_times,
+                       Worker& worker) const;
   size_t acquire();
   void release(size_t worker);
   void fail(duckdb_function_info info, Error failure);
 
   std::vector<ColumnPlan> plans_;
+  std::vector<std::optional<RawTime>> raw_times_;  // of the plans
   store::BatchSink sink_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::mutex lock_;
@@ -83,6 +100,6 @@ struct ScanCallbacks {
 };
 
 // Makes asof_sink(token, …), asof_within(token, …) and asof_spelled_time(text) known to a database. `callbacks` must outlive it.
-Result<void> register_scan_functions(Connection& connection, ScanCallbacks& callbacks);
+Result<void> register_scan_functions(duckdb_connection connection, ScanCallbacks& callbacks);
 
 }  // namespace asof::engines::offline::duckdb
