@@ -259,7 +259,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
                              worker.encoded);
     if (!best.offer(landing.target, landing.event_us, worker.encoded))
       note_tie(landing.target, worker.encoded, worker);
-    filter.raise(landing.target, landing.event_us);
+    filter.raise(landing.target, worker.keys.hash(landing.row), landing.event_us);
   }
 }
 

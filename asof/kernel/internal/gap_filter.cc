@@ -1,5 +1,7 @@
 #include "asof/kernel/internal/gap_filter.h"
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <span>
 
@@ -14,7 +16,8 @@ namespace asof::kernel {
 
 namespace {
 
-constexpr size_t kGroupsAtOnce = 16'384;
+constexpr uint32_t kSlotsInLine = 8;  // on average
+constexpr uint32_t kLinesAtOnce = 4096;
 
 // Inlined into functions for other machines, each of which the compiler then makes its own vectors of.
 [[gnu::always_inline]] inline void write_ages(const Ages& ages, const int64_t* times_us,
@@ -45,45 +48,65 @@ void Ages::of_each(const int64_t* times_us, size_t rows, uint32_t* out, Simd sim
 }
 
 GapFilter::GapFilter(const LabelTable& table, size_t threads, Simd simd)
-    : table_(table), ages_(table.last_time_us()), simd_(simd), words_(table.slots() + kPadding) {
+    : ages_(table.last_time_us()),
+      simd_(simd),
+      count_(static_cast<uint32_t>(table.slots() / kSlotsInLine + 1)),
+      lines_(count_),
+      first_slots_(count_ + 1) {
+  first_slots_[count_] = static_cast<uint32_t>(table.slots());
+  parallel_for((count_ + kLinesAtOnce - 1) / kLinesAtOnce, threads, [&](size_t part) {
+    const auto begin = static_cast<uint32_t>(part) * kLinesAtOnce;
+    fill(table, begin, std::min(begin + kLinesAtOnce, count_));
+  });
+}
+
+void GapFilter::fill(const LabelTable& table, uint32_t begin, uint32_t end) {
   const std::span<const LabelGroup> groups = table.groups();
-  const size_t parts = 1 + groups.size() / kGroupsAtOnce;
-  parallel_for(parts, threads, [&](size_t part) {
-    for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
-      const LabelGroup& group = groups[i];
+  auto group = std::partition_point(groups.begin(), groups.end(), [&](const LabelGroup& candidate) {
+    return line_of(candidate.hash) < begin;
+  });
+  for (uint32_t line = begin; line < end; ++line) {
+    const auto first_slot =
+        group == groups.end() ? static_cast<uint32_t>(table.slots()) : group->begin;
+    first_slots_[line] = first_slot;
+    std::array<uint32_t, kLanes> words;
+    words.fill(kNoWord);
+    uint32_t lane = 0;
+    for (; group != groups.end() && line_of(group->hash) == line; ++group) {
       uint32_t oldest = Ages::kOldest;
-      for (uint32_t slot = group.begin; slot < group.begin + group.count; ++slot) {
+      for (uint32_t slot = group->begin; slot < group->begin + group->count; ++slot, ++lane) {
+        if (lane == kLanes) words[0] = kAnyWord;
+        if (lane >= kLanes) continue;
         const uint32_t youngest = ages_.of(table.time_of(slot));
-        new (&words_[slot]) std::atomic<uint64_t>((group.hash & kTagMask) << kTagAt |
-                                                  uint64_t{oldest} << kAgeBits | youngest);
+        words[lane] = tag_of(group->hash) << kTagAt | oldest << kAgeBits | youngest;
         oldest = youngest;
       }
     }
-  });
-  for (size_t i = 0; i < kPadding; ++i) new (&words_[table.slots() + i]) std::atomic<uint64_t>(0);
+    for (uint32_t i = 0; i < kLanes; ++i) new (&lines_[line].words[i]) std::atomic(words[i]);
+  }
 }
 
-bool GapFilter::may_win(uint32_t begin, uint32_t end, uint64_t hash, uint32_t age) const {
-  if (end - begin > kMostScanned) return age != Ages::kFuture;
-  for (uint32_t slot = begin; slot < end; ++slot) {
-    const uint64_t word = words_[slot].load(std::memory_order_relaxed);
-    if (word >> kTagAt == (hash & kTagMask) && oldest_of(word) >= age && youngest_of(word) <= age)
+bool GapFilter::may_win(uint32_t line, uint64_t hash, uint32_t age) const {
+  if (age == Ages::kFuture) return false;
+  for (const std::atomic<uint32_t>& lane : lines_[line].words) {
+    const uint32_t word = lane.load(std::memory_order_relaxed);
+    if (word == kAnyWord ||
+        (word >> kTagAt == tag_of(hash) && oldest_of(word) >= age && youngest_of(word) <= age))
       return true;
   }
   return false;
 }
 
-// The last of the steps of candidates(), for each kind of machine. A vector's lanes are aligned words, so that each is read
-// whole, whatever another thread writes beside it.
+// The last of the steps of candidates(), for each kind of machine: `out` holds the row's lines, and then those that are kept. A
+// vector's lanes are aligned words, so that each is read whole, whatever another thread writes beside it.
 struct GapFilter::Loops {
   [[gnu::always_inline]] static size_t keep(const GapFilter& filter, const uint64_t* hashes,
                                             const uint32_t* ages, size_t rows, uint32_t* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
-      const uint32_t* first =
-          filter.table_.first_slots() + (hashes[row] >> filter.table_.bucket_shift());
+      const uint32_t line = out[row];
       out[kept] = static_cast<uint32_t>(row);
-      kept += filter.may_win(first[0], first[1], hashes[row], ages[row]) ? 1 : 0;
+      kept += filter.may_win(line, hashes[row], ages[row]) ? 1 : 0;
     }
     return kept;
   }
@@ -92,61 +115,49 @@ struct GapFilter::Loops {
   [[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] static size_t keep_avx512(
       const GapFilter& filter, const uint64_t* hashes, const uint32_t* ages, size_t rows,
       uint32_t* out) {
-    const uint32_t* firsts = filter.table_.first_slots();
-    const unsigned shift = filter.table_.bucket_shift();
-    const __m512i age_mask = _mm512_set1_epi64(kAgeMask);
+    const __m512i age_mask = _mm512_set1_epi32(kAgeMask);
+    const __m512i any_word = _mm512_set1_epi32(-1);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
-      const uint64_t hash = hashes[row];
-      const uint32_t* first = firsts + (hash >> shift);
-      const uint32_t begin = first[0], count = first[1] - begin;
+      const __m512i words = _mm512_load_si512(&filter.lines_[out[row]]);
+      const __m512i age = _mm512_set1_epi32(static_cast<int>(ages[row]));
+      const __m512i tag = _mm512_set1_epi32(static_cast<int>(tag_of(hashes[row])));
+      __mmask16 fits = _mm512_cmpeq_epi32_mask(_mm512_srli_epi32(words, kTagAt), tag);
+      fits = _mm512_mask_cmple_epu32_mask(fits, _mm512_and_si512(words, age_mask), age);
+      fits = _mm512_mask_cmpge_epu32_mask(
+          fits, _mm512_and_si512(_mm512_srli_epi32(words, kAgeBits), age_mask), age);
+      fits |= _mm512_cmpeq_epi32_mask(words, any_word);
       out[kept] = static_cast<uint32_t>(row);
-      if (count > kPadding) [[unlikely]] {
-        kept += filter.may_win(begin, begin + count, hash, ages[row]) ? 1 : 0;
-        continue;
-      }
-      const __m512i words = _mm512_loadu_si512(&filter.words_[begin]);
-      const __m512i age = _mm512_set1_epi64(ages[row]);
-      __mmask8 fits = _mm512_cmpeq_epi64_mask(_mm512_srli_epi64(words, kTagAt),
-                                              _mm512_set1_epi64(hash & kTagMask));
-      fits = _mm512_mask_cmple_epu64_mask(fits, _mm512_and_si512(words, age_mask), age);
-      fits = _mm512_mask_cmpge_epu64_mask(
-          fits, _mm512_and_si512(_mm512_srli_epi64(words, kAgeBits), age_mask), age);
-      kept += (fits & ((1U << count) - 1)) != 0 ? 1 : 0;
+      kept += fits != 0 && ages[row] != Ages::kFuture ? 1 : 0;
     }
     return kept;
+  }
+
+  // Of one half of a line: all bits of a lane that fits. Ages have no sign bit but for that of the future, which is none's.
+  [[gnu::target("avx2"), gnu::always_inline]] static inline __m256i fits_avx2(__m256i words,
+                                                                              __m256i age,
+                                                                              __m256i tag) {
+    const __m256i age_mask = _mm256_set1_epi32(kAgeMask);
+    const __m256i too_young = _mm256_cmpgt_epi32(_mm256_and_si256(words, age_mask), age);
+    const __m256i too_old =
+        _mm256_cmpgt_epi32(age, _mm256_and_si256(_mm256_srli_epi32(words, kAgeBits), age_mask));
+    const __m256i same_tag = _mm256_cmpeq_epi32(_mm256_srli_epi32(words, kTagAt), tag);
+    return _mm256_or_si256(_mm256_andnot_si256(_mm256_or_si256(too_young, too_old), same_tag),
+                           _mm256_cmpeq_epi32(words, _mm256_set1_epi32(-1)));
   }
 
   [[gnu::target("avx2")]] static size_t keep_avx2(const GapFilter& filter, const uint64_t* hashes,
                                                   const uint32_t* ages, size_t rows,
                                                   uint32_t* out) {
-    constexpr uint32_t kLanes = 4;
-    const uint32_t* firsts = filter.table_.first_slots();
-    const unsigned shift = filter.table_.bucket_shift();
-    const __m256i age_mask = _mm256_set1_epi64x(kAgeMask);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
-      const uint64_t hash = hashes[row];
-      const uint32_t* first = firsts + (hash >> shift);
-      const uint32_t begin = first[0], count = first[1] - begin;
+      const auto* halves = reinterpret_cast<const __m256i*>(&filter.lines_[out[row]]);
+      const __m256i age = _mm256_set1_epi32(static_cast<int>(ages[row]));
+      const __m256i tag = _mm256_set1_epi32(static_cast<int>(tag_of(hashes[row])));
+      const __m256i fits = _mm256_or_si256(fits_avx2(_mm256_load_si256(halves), age, tag),
+                                           fits_avx2(_mm256_load_si256(halves + 1), age, tag));
       out[kept] = static_cast<uint32_t>(row);
-      if (count > kLanes) [[unlikely]] {
-        kept += filter.may_win(begin, begin + count, hash, ages[row]) ? 1 : 0;
-        continue;
-      }
-      const __m256i words =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(&filter.words_[begin]));
-      const __m256i age = _mm256_set1_epi64x(ages[row]);
-      const __m256i other_key = _mm256_xor_si256(
-          _mm256_cmpeq_epi64(_mm256_srli_epi64(words, kTagAt),
-                             _mm256_set1_epi64x(static_cast<int64_t>(hash & kTagMask))),
-          _mm256_set1_epi64x(-1));
-      const __m256i too_old =
-          _mm256_cmpgt_epi64(age, _mm256_and_si256(_mm256_srli_epi64(words, kAgeBits), age_mask));
-      const __m256i too_young = _mm256_cmpgt_epi64(_mm256_and_si256(words, age_mask), age);
-      const __m256i misses = _mm256_or_si256(other_key, _mm256_or_si256(too_old, too_young));
-      const unsigned fits = ~static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(misses)));
-      kept += (fits & ((1U << count) - 1)) != 0 ? 1 : 0;
+      kept += _mm256_testz_si256(fits, fits) == 0 && ages[row] != Ages::kFuture ? 1 : 0;
     }
     return kept;
   }
@@ -155,11 +166,10 @@ struct GapFilter::Loops {
 
 size_t GapFilter::candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows,
                              uint32_t* out) const {
-  const uint32_t* firsts = table_.first_slots();
-  const unsigned shift = table_.bucket_shift();
-  for (size_t row = 0; row < rows; ++row) __builtin_prefetch(firsts + (hashes[row] >> shift));
-  for (size_t row = 0; row < rows; ++row)
-    __builtin_prefetch(words_.data() + firsts[hashes[row] >> shift]);
+  for (size_t row = 0; row < rows; ++row) {
+    out[row] = line_of(hashes[row]);
+    __builtin_prefetch(&lines_[out[row]]);
+  }
 #if defined(__x86_64__)
   if (simd_ == Simd::kAvx512) return Loops::keep_avx512(*this, hashes, ages, rows, out);
   if (simd_ == Simd::kAvx2) return Loops::keep_avx2(*this, hashes, ages, rows, out);

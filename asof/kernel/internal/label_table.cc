@@ -112,14 +112,12 @@ void LabelTable::build(std::vector<LabelItems> pieces, size_t labels, size_t thr
     groups += part.groups;
     slots += part.slots;
   }
-  // About one slot a bucket, and at least one bucket a part, so that each fills its own.
-  const unsigned bits = std::max(kPartBits, static_cast<unsigned>(std::bit_width(slots)));
+  // About one group a bucket, and at least one bucket a part, so that each fills its own.
+  const unsigned bits = std::max(kPartBits, static_cast<unsigned>(std::bit_width(groups)));
   const size_t buckets = size_t{1} << bits;
   shift_ = 64 - bits;
   first_groups_ = Buffer<uint32_t>(buckets + 1);
-  first_slots_ = Buffer<uint32_t>(buckets + 1);
   first_groups_[buckets] = static_cast<uint32_t>(groups);
-  first_slots_[buckets] = static_cast<uint32_t>(slots);
   groups_ = Buffer<LabelGroup>(groups);
   times_ = Buffer<int64_t>(slots);
   slot_of_position_.assign(labels, kNoSlot);
@@ -142,10 +140,7 @@ void LabelTable::fill(Part& part) {
     if (new_time && i != 0) ++slot;
     if (new_key) {
       if (i != 0) ++group;
-      for (; bucket <= item.hash >> shift_; ++bucket) {
-        first_groups_[bucket] = group;
-        first_slots_[bucket] = slot;
-      }
+      for (; bucket <= item.hash >> shift_; ++bucket) first_groups_[bucket] = group;
       LabelGroup& added = *new (&groups_[group]) LabelGroup();
       added.hash = item.hash;
       added.begin = slot;
@@ -163,10 +158,8 @@ void LabelTable::fill(Part& part) {
     part.last_time_us = std::max(part.last_time_us, item.time_us);
     slot_of_position_[item.position] = slot;
   }
-  for (; bucket < part.end_bucket; ++bucket) {
+  for (; bucket < part.end_bucket; ++bucket)
     first_groups_[bucket] = static_cast<uint32_t>(part.first_group + part.groups);
-    first_slots_[bucket] = static_cast<uint32_t>(part.first_slot + part.slots);
-  }
 }
 
 const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {

@@ -49,7 +49,7 @@ struct LabelItem {
 };
 using LabelItems = std::vector<LabelItem, ArrayAllocator<LabelItem>>;
 
-// Groups stand in the order of their hashes, and slots in that of their groups; buckets divide both by the first bits of the hash.
+// Groups stand in the order of their hashes, and slots in that of their groups; buckets divide groups by the first bits of the hash.
 // Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
 class LabelTable {
  public:
@@ -66,10 +66,6 @@ class LabelTable {
   // The slot of the group's first time at or after `from_us`, or kNoSlot.
   uint32_t slot_at(const LabelGroup& group, int64_t from_us) const;
 
-  // Where the slots of each bucket begin; they end where those of the next begin.
-  const uint32_t* first_slots() const { return first_slots_.data(); }
-  unsigned bucket_shift() const { return shift_; }
-
   uint32_t slot_of(size_t position) const { return slot_of_position_[position]; }
   int64_t time_of(uint32_t slot) const { return times_[slot]; }
   // Of all labels; the earliest time there is where there are none.
@@ -83,7 +79,7 @@ class LabelTable {
   void fill(Part& part);
 
   unsigned shift_ = 63;
-  Buffer<uint32_t> first_groups_, first_slots_;  // by bucket, and the end
+  Buffer<uint32_t> first_groups_;  // by bucket, and the end
   Buffer<LabelGroup> groups_;
   Buffer<int64_t> times_;                   // by slot
   std::vector<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
