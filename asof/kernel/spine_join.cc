@@ -125,10 +125,11 @@ struct SpineJoin::State {
   // A row on its way to a slot.
   struct Landing {
     uint32_t row;
-    uint32_t target;  // the group's number, then the slot
+    uint32_t target;  // the slot
     int64_t event_us;
     int64_t known_us;
     int64_t from_us;
+    const LabelGroup* group;
   };
   struct alignas(64) Worker {
     explicit Worker(const SpineJoinSpec& spec)
@@ -195,7 +196,8 @@ void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
   for (const uint32_t row : worker.candidates) {
     table.prefetch_bucket(worker.keys.hash(row));
     const RowAdmission admission = admit(event, known_column(batch), spec.as_of, row);
-    worker.landings.push_back({row, 0, admission.event_us, admission.known_us, from_us[row]});
+    worker.landings.push_back(
+        {row, 0, admission.event_us, admission.known_us, from_us[row], nullptr});
   }
   find_slots(worker);
 }
@@ -233,10 +235,15 @@ void SpineJoin::State::find_slots(Worker& worker) const {
     table.prefetch_group(worker.keys.hash(landing.row));
   size_t kept = 0;
   for (Landing landing : worker.landings) {
-    const LabelGroup* group =
-        table.find(worker.keys.hash(landing.row), worker.keys.key(landing.row));
-    if (group == nullptr) continue;
-    landing.target = table.slot_at(*group, landing.from_us);
+    landing.group = table.find(worker.keys.hash(landing.row), worker.keys.key(landing.row));
+    if (landing.group == nullptr) continue;
+    table.prefetch_times(*landing.group);
+    worker.landings[kept++] = landing;
+  }
+  worker.landings.resize(kept);
+  kept = 0;
+  for (Landing landing : worker.landings) {
+    landing.target = table.slot_at(*landing.group, landing.from_us);
     if (landing.target == kNoSlot) continue;
     best.prefetch_word(landing.target);
     worker.landings[kept++] = landing;
@@ -249,6 +256,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
   for (const Landing& landing : worker.landings) {
     if (!best.may_win(landing.target, landing.event_us)) continue;
     best.prefetch_row(landing.target);
+    filter.prefetch(worker.keys.hash(landing.row));
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);

@@ -16,7 +16,7 @@ namespace asof::kernel {
 
 namespace {
 
-constexpr uint32_t kSlotsInLine = 8;  // on average
+constexpr uint32_t kSlotsInLine = 5;  // on average
 constexpr uint32_t kLinesAtOnce = 4096;
 
 // Inlined into functions for other machines, each of which the compiler then makes its own vectors of.
