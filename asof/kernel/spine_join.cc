@@ -24,6 +24,11 @@ LabelIndex::LabelIndex(std::unique_ptr<State> state) : state_(std::move(state)) 
 LabelIndex::~LabelIndex() = default;
 LabelIndex::LabelIndex(LabelIndex&&) noexcept = default;
 size_t LabelIndex::labels() const { return state_->table.labels(); }
+std::optional<std::pair<Timestamp, Timestamp>> LabelIndex::times() const {
+  const LabelTable& table = state_->table;
+  if (table.slots() == 0) return std::nullopt;
+  return std::pair{Timestamp{table.first_time_us()}, Timestamp{table.last_time_us()}};
+}
 
 namespace {
 

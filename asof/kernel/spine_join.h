@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "asof/codec/key_codec.h"
@@ -28,6 +29,8 @@ class LabelIndex {
   ~LabelIndex();
   LabelIndex(LabelIndex&&) noexcept;
   size_t labels() const;
+  // The first and the last of the labels' times; nothing where no label has key and time.
+  std::optional<std::pair<Timestamp, Timestamp>> times() const;
 
  private:
   friend class SpineJoin;

@@ -70,6 +70,10 @@ struct ScanSpec {
   std::vector<ScanColumn> features;
   TimeRange event_time;  // rows with a null event time pass, to be counted
   TimeRange known_time;  // where the source declares it; null known times pass
+  // What the caller can do without, where an engine knows it of many rows at once and cares to: rows that are later than this (and
+  // plausible, rule 1), and the features of rows that are older than that, which may then be null.
+  std::optional<Timestamp> last_needed;
+  std::optional<Timestamp> features_needed_from;
 
   size_t event_time_position() const { return keys.size(); }
   size_t known_time_position() const { return keys.size() + 1; }  // where declared

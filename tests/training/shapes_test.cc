@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <set>
 
 #include "asof/engines/offline/duckdb/testing/store_test.h"
 #include "asof/model/read_yaml.h"
@@ -36,6 +37,7 @@ constexpr Shape kShapes[] = {
     {"read_from_the_end", 1, 2'048, "zstd", "t", "1", "2GB", 0},
     {"many_files_newest_first_eight_threads", 7, 2'048, "uncompressed", "t DESC", "8", "2GB", 0},
     {"little_memory", 3, 2'048, "lz4", "hash(i)", "2", "60MB", 0},
+    {"read_by_duckdb", 3, 2'048, "gzip", "t", "2", "2GB", 0},
     {"slices_of_labels", 2, 2'048, "zstd", "known DESC", "2", "2GB", 83},
     {"slices_little_memory_many_threads", 5, 122'880, "zstd", "k, t", "8", "60MB", 499},
 };
@@ -83,7 +85,8 @@ class Shapes : public engines::offline::duckdb::StoreTest,
   }
 
   // A snapshot with one view of these features, and the service `model` of it.
-  static plan::Snapshot define(const std::string& as_of, const Schema& features) {
+  static plan::Snapshot define(const std::string& as_of, const Schema& features,
+                               const std::string& max_age = "") {
     std::string list;
     for (const Field& feature : features)
       list += fmt::format("{}{{{}: {}}}", list.empty() ? "" : ", ", feature.name,
@@ -92,9 +95,9 @@ class Shapes : public engines::offline::duckdb::StoreTest,
         {{"features.yaml",
           fmt::format("entities: [{{name: e, join_keys: [{{name: k, type: int64}}]}}]\n"
                       "sources: [{{name: h, path: history, event_time: t, known_time: known}}]\n"
-                      "views: [{{name: v, entity: e, source: h, as_of: {}, features: [{}]}}]\n"
+                      "views: [{{name: v, entity: e, source: h, as_of: {}, features: [{}]{}}}]\n"
                       "services: [{{name: model, features: [v]}}]\n",
-                      as_of, list)}});
+                      as_of, list, max_age.empty() ? "" : ", max_age: " + max_age)}});
     EXPECT_THAT(read.errors, ::testing::IsEmpty());
     plan::Snapshot snapshot;
     snapshot.project = "test";
@@ -131,9 +134,9 @@ class Shapes : public engines::offline::duckdb::StoreTest,
     return out;
   }
 
-  std::vector<oracle::Label> oracle_labels() {
+  std::vector<oracle::Label> oracle_labels(const std::string& file) {
     std::vector<oracle::Label> out(kLabels);
-    auto labels = store_->open_labels({.text = "labels.parquet"});
+    auto labels = store_->open_labels({.text = file});
     EXPECT_TRUE(labels) << labels.error().text();
     std::mutex lock;
     const store::ScanColumn key{"k", engines::offline::duckdb::kInt64};
@@ -150,44 +153,62 @@ class Shapes : public engines::offline::duckdb::StoreTest,
     return out;
   }
 
-  // Every label's cells, as text, by the oracle.
-  std::vector<std::vector<std::string>> wanted(const std::string& as_of, const Schema& features) {
-    const oracle::View view{features, true, as_of == "event", std::nullopt};
-    const std::vector<oracle::Row> rows = oracle_rows(features);
+  struct Question {
+    std::string as_of;
+    Schema features;
+    std::string labels = "labels.parquet";
+    std::string max_age = {};
+  };
+
+  // Every label's cells and their statuses, as text, by the oracle.
+  std::vector<std::vector<std::string>> wanted(const Question& question) {
+    oracle::View view{question.features, true, question.as_of == "event", std::nullopt};
+    if (!question.max_age.empty()) view.max_age = *parse_duration(question.max_age);
+    const std::vector<oracle::Row> rows = oracle_rows(question.features);
     std::vector<std::vector<std::string>> out;
-    for (const oracle::Label& label : oracle_labels()) {
-      const oracle::Row* row = label.t && !label.key[0].is_null()
-                                   ? oracle::newest_row(view, rows, label.key, *label.t)
-                                   : nullptr;
-      std::vector<std::string>& cells = out.emplace_back(features.size(), "-");
-      for (size_t i = 0; row != nullptr && i < features.size(); ++i)
-        if (!row->values[i].is_null()) cells[i] = to_string(row->values[i]);
+    for (const oracle::Label& label : oracle_labels(question.labels)) {
+      std::vector<std::string>& cells = out.emplace_back();
+      for (const oracle::Cell& cell : oracle::answer(view, rows, label).cells) {
+        cells.push_back(cell.value.is_null() ? "-" : to_string(cell.value));
+        cells.emplace_back(oracle::to_string(cell.status));
+      }
     }
     return out;
   }
 
-  void check(const std::string& as_of, const Schema& features) {
-    SCOPED_TRACE(as_of);
+  // Whether the training set is the oracle's; which statuses it shows.
+  void check(const Question& question, uint64_t* rows_read, std::set<std::string>& statuses) {
+    SCOPED_TRACE(question.as_of);
     TrainingSpec run;
-    run.labels = "labels.parquet";
+    run.labels = question.labels;
     run.service = "model";
     run.preview_rows = kLabels;
+    run.preview_features = question.features.size();
     run.labels_at_once = GetParam().labels_at_once;
-    const auto report = train(*store_, define(as_of, features), run, {});
+    run.with_status = true;
+    const auto report =
+        train(*store_, define(question.as_of, question.features, question.max_age), run, {});
     ASSERT_TRUE(report) << report.error().text();
-    EXPECT_EQ(report->views[0].rows_read, kRows);
+    *rows_read = report->views[0].rows_read;
     EXPECT_EQ(report->views[0].from_future, 0u);
-    const std::vector<std::vector<std::string>> cells = wanted(as_of, features);
+    const std::vector<std::vector<std::string>> cells = wanted(question);
     ASSERT_EQ(report->preview.size(), kLabels + 1);
-    const size_t first = report->preview[0].size() - features.size();
-    uint64_t found = 0;
+    const size_t first = report->preview[0].size() - 2 * question.features.size();
     for (size_t label = 0; label < kLabels; ++label)
-      for (size_t i = 0; i < features.size(); ++i) {
+      for (size_t i = 0; i < cells[label].size(); ++i) {
         const std::string shown = report->preview[label + 1][first + i].value_or("-");
-        ASSERT_EQ(shown, cells[label][i]) << "label " << label << ", feature " << features[i].name;
-        found += shown != "-";
+        ASSERT_EQ(shown, cells[label][i])
+            << "label " << label << ", feature " << question.features[i / 2].name;
+        if (i % 2 == 1) statuses.insert(shown);
       }
-    EXPECT_GT(found, kLabels / 2);
+  }
+  void check(const std::string& as_of, const Schema& features) {
+    uint64_t rows_read = 0;
+    std::set<std::string> statuses;
+    check({as_of, features}, &rows_read, statuses);
+    // The last slice's labels may need fewer.
+    EXPECT_TRUE(rows_read == kRows || GetParam().labels_at_once != 0) << rows_read;
+    EXPECT_THAT(statuses, ::testing::Contains("PRESENT"));
   }
 };
 
@@ -203,6 +224,25 @@ TEST_P(Shapes, ManyFeaturesAreAsTheOracleFindsThem) {
   for (size_t i = 0; i < kWide; ++i)
     features.push_back({fmt::format("w{}", i), engines::offline::duckdb::kInt64});
   check("known", features);
+}
+
+// Labels of two hours in the midst of a history of two days: what is newer than all of them, and the features of what is too old
+// for any, need not be read.
+TEST_P(Shapes, WhatNoLabelNeedsChangesNothing) {
+  sql(
+      fmt::format("COPY (SELECT (hash(i) % 65)::BIGINT AS k, TIMESTAMP '2026-01-01' + "
+                  "to_minutes(1500 + (hash(i + 2) % 120)::BIGINT) AS event_timestamp FROM "
+                  "range({}) r(i)) TO '{}'",
+                  kLabels, path("few.parquet")));
+  const Schema features = {{"n", engines::offline::duckdb::kInt64},
+                           {"s", engines::offline::duckdb::kString}};
+  uint64_t rows_read = 0;
+  std::set<std::string> statuses;
+  for (const std::string as_of : {"known", "event"})
+    check({as_of, features, "few.parquet", "15m"}, &rows_read, statuses);
+  EXPECT_THAT(statuses, ::testing::UnorderedElementsAre("PRESENT", "NULL_VALUE", "NOT_FOUND",
+                                                        "OUTSIDE_MAX_AGE"));
+  EXPECT_LE(rows_read, kRows);
 }
 
 INSTANTIATE_TEST_SUITE_P(OfFilesAndRuns, Shapes, ::testing::ValuesIn(kShapes),

@@ -70,6 +70,7 @@ struct LabelTable::Part {
   size_t groups = 0, slots = 0;
   size_t first_group = 0, first_slot = 0;
   size_t first_bucket = 0, end_bucket = 0;
+  int64_t first_time_us = std::numeric_limits<int64_t>::max();
   int64_t last_time_us = std::numeric_limits<int64_t>::min();
   bool collides = false;  // two keys have one hash
 
@@ -126,7 +127,10 @@ void LabelTable::build(std::vector<LabelItems> pieces, size_t labels, size_t thr
     parts[i].end_bucket = buckets / kParts * (i + 1);
     fill(parts[i]);
   });
-  for (const Part& part : parts) last_time_us_ = std::max(last_time_us_, part.last_time_us);
+  for (const Part& part : parts) {
+    first_time_us_ = std::min(first_time_us_, part.first_time_us);
+    last_time_us_ = std::max(last_time_us_, part.last_time_us);
+  }
 }
 
 void LabelTable::fill(Part& part) {
@@ -155,6 +159,7 @@ void LabelTable::fill(Part& part) {
     groups_[group].last_time_us = item.time_us;
     groups_[group].count = slot - groups_[group].begin + 1;
     times_[slot] = item.time_us;
+    part.first_time_us = std::min(part.first_time_us, item.time_us);
     part.last_time_us = std::max(part.last_time_us, item.time_us);
     slot_of_position_[item.position] = slot;
   }

@@ -72,7 +72,8 @@ class LabelTable {
 
   uint32_t slot_of(size_t position) const { return slot_of_position_[position]; }
   int64_t time_of(uint32_t slot) const { return times_[slot]; }
-  // Of all labels; the earliest time there is where there are none.
+  // Of all labels; where there are none, the first is later than the last.
+  int64_t first_time_us() const { return first_time_us_; }
   int64_t last_time_us() const { return last_time_us_; }
   size_t labels() const { return slot_of_position_.size(); }
   size_t slots() const { return times_.size(); }
@@ -87,6 +88,7 @@ class LabelTable {
   Buffer<LabelGroup> groups_;
   Buffer<int64_t> times_;                   // by slot
   std::vector<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
+  int64_t first_time_us_ = std::numeric_limits<int64_t>::max();
   int64_t last_time_us_ = std::numeric_limits<int64_t>::min();
 };
 

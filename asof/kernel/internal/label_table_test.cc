@@ -39,6 +39,7 @@ TEST(LabelTable, TellsKeysOfOneHashApart) {
     EXPECT_EQ(table.groups().size(), 12u);
     EXPECT_EQ(table.slots(), 36u);
     EXPECT_EQ(table.last_time_us(), 30);
+    EXPECT_LE(table.first_time_us(), table.last_time_us());
     std::map<uint32_t, std::pair<std::string, int64_t>> owner;  // of each slot
     for (const LabelItem& item : labels.items) {
       const LabelGroup* group = table.find(item.hash, item.key_view());

@@ -144,6 +144,11 @@ Result<void> ViewJoin::run(size_t number, store::OfflineStore& offline, const Pr
   store::ScanSpec spec = spec_;
   const auto begin = spec_.features.begin() + static_cast<ptrdiff_t>(part.first);
   spec.features.assign(begin, begin + static_cast<ptrdiff_t>(part.layout->size()));
+  if (const auto times = index_.times()) {
+    const auto& max_age = selected_.view->max_age;
+    spec.last_needed = times->second;
+    if (max_age) spec.features_needed_from = subtract_saturating(times->first, *max_age);
+  }
   std::atomic<uint64_t> rows = 0;
   auto scanned = offline.scan(spec, [&](const Batch& batch, size_t worker) {
     part.join.add(batch, worker);

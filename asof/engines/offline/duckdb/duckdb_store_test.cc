@@ -8,6 +8,8 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "asof/engines/offline/duckdb/testing/store_test.h"
@@ -690,6 +692,45 @@ TEST_F(DuckdbStore, ReadsTheNewestRowsFirst) {
     const bool from_the_end = firsts.front() > 30'000 && firsts.back() < 10'000;
     EXPECT_EQ(from_the_end, number == "number");
   }
+}
+
+// Ten row groups in the order of time, a second a row; one of them has a row without a time.
+TEST_F(DuckdbStore, PassesOverWhatTheCallerCanDoWithout) {
+  parquet("log.parquet",
+          "SELECT i::BIGINT AS k, CASE WHEN i = 20000 THEN NULL ELSE TIMESTAMP '2026-01-01' + "
+          "to_seconds(i) END AS t, i AS f, 'some text' AS s, hash(i) AS filler FROM range(20480) "
+          "r(i)",
+          "ROW_GROUP_SIZE 2048");
+  auto source = files("log.parquet");
+  store::ScanSpec wanted = spec(source, {{"k", kInt64}}, {{"f", kInt64}, {"s", kString}});
+  const Timestamp begin = *parse_timestamp("2026-01-01T00:00:00Z");
+  wanted.features_needed_from = Timestamp{begin.us + 5'000 * kMicrosPerSecond};
+  wanted.last_needed = Timestamp{begin.us + 9'000 * kMicrosPerSecond};
+  std::set<int64_t> keys;
+  uint64_t without_features = 0;
+  std::mutex lock;
+  auto counts = store_->scan(wanted, [&](const Batch& batch, size_t) {
+    std::lock_guard hold(lock);
+    for (size_t row = 0; row < batch.rows; ++row) {
+      const int64_t k = batch.columns[0].at<int64_t>(row);
+      keys.insert(k);
+      EXPECT_EQ(batch.columns[2].is_valid(row), batch.columns[3].is_valid(row));
+      without_features += !batch.columns[2].is_valid(row);
+      if (batch.columns[2].is_valid(row)) {
+        EXPECT_EQ(batch.columns[2].at<int64_t>(row), k);
+        EXPECT_EQ(batch.columns[3].at<StringSlot>(row).view(), "some text");
+      } else {
+        EXPECT_LT(k, 5'000);
+      }
+    }
+    return true;
+  });
+  ASSERT_TRUE(counts) << counts.error().text();
+  // Four row groups are too new for anybody; the last is, too, but for its row without a time.
+  EXPECT_EQ(counts->rows, 20'480u - 4 * 2'048u);
+  EXPECT_EQ(keys.size(), counts->rows);
+  EXPECT_TRUE(keys.contains(20'000));
+  EXPECT_EQ(without_features, 2 * 2'048u);
 }
 
 TEST_F(DuckdbStore, RefusesOptionsItDoesNotKnow) {

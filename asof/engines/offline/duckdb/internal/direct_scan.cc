@@ -48,7 +48,8 @@ std::optional<DirectScan> DirectScan::plan(const store::ScanSpec& spec, const Re
     return std::nullopt;
   for (const store::SourceFile& file : relation.files.files)
     if (!scan.add_file(file, directory, infos, plans)) return std::nullopt;
-  scan.add_tasks(spec.event_time_position());
+  scan.features_position_ = spec.features_position();
+  scan.add_tasks(spec);
   return scan;
 }
 
@@ -101,16 +102,26 @@ bool DirectScan::is_out_of_bounds(const File& file, const parquet::RowGroup& gro
   });
 }
 
-void DirectScan::add_tasks(size_t event_time) {
+void DirectScan::add_tasks(const store::ScanSpec& spec) {
   for (size_t i = 0; i < files_.size(); ++i) {
     const File& file = files_[i];
+    const RawTime raw = *file.raw_times[spec.event_time_position()];
     for (size_t number = 0; number < file.footer.row_groups.size(); ++number) {
       const parquet::RowGroup& group = file.footer.row_groups[number];
       if (group.rows == 0 || is_out_of_bounds(file, group)) continue;
-      const auto& range = group.chunks[file.leaves[event_time]].range;
-      tasks_.push_back({i, number,
-                        range ? to_micros(*file.raw_times[event_time], range->second)
-                              : std::numeric_limits<int64_t>::min()});
+      const parquet::ColumnChunk& events = group.chunks[file.leaves[spec.event_time_position()]];
+      Task task{i, number, std::numeric_limits<int64_t>::min(), true};
+      if (events.range) {
+        const Timestamp oldest{to_micros(raw, events.range->first)};
+        const Timestamp newest{to_micros(raw, events.range->second)};
+        // Rows that have no time, or none that can be, are handed over to be counted.
+        if (spec.last_needed && oldest > *spec.last_needed && events.nulls == 0 &&
+            is_plausible(newest))
+          continue;
+        task.newest_us = newest.us;
+        task.has_features = !spec.features_needed_from || newest >= *spec.features_needed_from;
+      }
+      tasks_.push_back(task);
     }
   }
   std::stable_sort(tasks_.begin(), tasks_.end(), [](const Task& left, const Task& right) {
@@ -126,6 +137,8 @@ class DirectScan::Worker {
     columns_.resize(scan.types_.size());
     cells_.resize(scan.types_.size());
     widened_.resize(scan.types_.size());
+    no_values_.resize(parquet::kBatchRows * sizeof(Int128));
+    no_validity_.resize(parquet::kBatchRows / 64);
   }
 
   // False where the sink wants no more.
@@ -141,11 +154,15 @@ class DirectScan::Worker {
  private:
   Result<bool> read(const File& file, const Task& task) {
     if (&file != file_) ASOF_TRY(open(file));
-    reader_->start(task.row_group);
+    parquet::RowGroupReader& reader = task.has_features ? *reader_ : times_reader();
+    const size_t read = task.has_features ? cells_.size() : scan_.features_position_;
+    for (size_t i = read; i < cells_.size(); ++i)
+      columns_[i] = {scan_.types_[i], no_values_.data(), no_validity_.data(), nullptr};
+    reader.start(task.row_group);
     while (true) {
-      ASOF_TRY_ASSIGN(const size_t rows, reader_->next(cells_));
+      ASOF_TRY_ASSIGN(const size_t rows, reader.next(std::span(cells_).first(read)));
       if (rows == 0) return true;
-      for (size_t i = 0; i < cells_.size(); ++i)
+      for (size_t i = 0; i < read; ++i)
         columns_[i] = {scan_.types_[i], widen(file.widenings[i], cells_[i].data, rows, widened_[i]),
                        cells_[i].validity, nullptr};
       ASOF_TRY_ASSIGN(const bool goes_on,
@@ -157,6 +174,7 @@ class DirectScan::Worker {
   Result<void> open(const File& file) {
     file_ = nullptr;
     reader_.reset();
+    times_reader_.reset();
     ASOF_TRY_ASSIGN(parquet::File opened, parquet::File::open(file.path));
     if (opened.size() != file.size)
       return error(ErrorCode::kInvalid, "it changed while it was read", {},
@@ -167,15 +185,28 @@ class DirectScan::Worker {
     return {};
   }
 
+  // Of keys and times alone.
+  parquet::RowGroupReader& times_reader() {
+    if (!times_reader_) {
+      std::vector<size_t> leaves = file_->leaves;
+      leaves.resize(scan_.features_position_);
+      times_reader_.emplace(*opened_, file_->footer, std::move(leaves));
+    }
+    return *times_reader_;
+  }
+
   const DirectScan& scan_;
   ScanRun& run_;
   size_t number_;
   const File* file_ = nullptr;
   std::optional<parquet::File> opened_;
-  std::optional<parquet::RowGroupReader> reader_;
+  std::optional<parquet::RowGroupReader> reader_, times_reader_;
   std::vector<parquet::Cells> cells_;
   std::vector<Column> columns_;
   std::vector<std::vector<char>> widened_;
+  // A feature of no row.
+  std::vector<char> no_values_;
+  std::vector<uint64_t> no_validity_;
 };
 
 Result<void> DirectScan::run(ScanRun& run, size_t threads) const {

@@ -41,16 +41,18 @@ class DirectScan {
   struct Task {
     size_t file, row_group;
     int64_t newest_us;
+    bool has_features;  // else nobody needs them of these rows
   };
   class Worker;
 
   bool add_file(const store::SourceFile& file, const std::string& directory,
                 const std::vector<const store::ColumnInfo*>& infos,
                 const std::vector<ColumnPlan>& plans);
-  void add_tasks(size_t event_time);
+  void add_tasks(const store::ScanSpec& spec);
   bool is_out_of_bounds(const File& file, const parquet::RowGroup& group) const;
 
   std::vector<DataType> types_;
+  size_t features_position_ = 0;
   std::vector<TimeBound> bounds_;
   std::vector<File> files_;
   std::vector<Task> tasks_;
