@@ -1,5 +1,5 @@
 """Point-in-time joins: `asof train` beside DuckDB's ASOF join, Polars and pandas, Parquet to Parquet, whole processes; and beside a
-bare scan of the same columns, below which no join of that reader can come."""
+bare scan of the same columns by DuckDB."""
 
 import os
 
