@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <span>
 #include <string_view>
@@ -19,18 +20,22 @@ namespace asof::engines::offline::duckdb {
 
 namespace {
 
-void append_cell(std::string& out, const Column& column, size_t row) {
-  bool valid = column.is_valid(row);
-  out.push_back(valid ? 1 : 0);
-  if (!valid) return;
-  size_t width = fixed_width(column.type.kind);
-  if (width != 0) {
-    out.append(static_cast<const char*>(column.data) + row * width, width);
-    return;
+// One cell's bytes: whether it is there, then the value as it lies, or its length and text. `width` is 0 of texts.
+void append_cell(std::string& out, const Column& column, size_t width, size_t row) {
+  const bool valid = column.is_valid(row);
+  if (!valid) {
+    out.push_back(0);
+  } else if (width != 0) {
+    const size_t at = out.size();
+    out.resize(at + 1 + width);
+    out[at] = 1;
+    std::memcpy(out.data() + at + 1, static_cast<const char*>(column.data) + row * width, width);
+  } else {
+    const std::string_view text = column.at<StringSlot>(row).view();
+    const uint64_t size = text.size();
+    out.push_back(1);
+    out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
   }
-  std::string_view text = column.at<StringSlot>(row).view();
-  uint64_t size = text.size();
-  out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
 }
 
 // How to read the times of labels as what they are likely to be: labels declare no unit.
@@ -176,10 +181,12 @@ DataType LabelChecksum::hashed_type(const std::string& native_type, bool& as_is)
 
 void LabelChecksum::add(const Batch& batch) {
   std::string cells;
+  std::vector<size_t> widths;
+  for (const Column& column : batch.columns) widths.push_back(fixed_width(column.type.kind));
   uint64_t sum = 0, weighted = 0;
   for (size_t row = 0; row < batch.rows; ++row) {
     cells.clear();
-    for (const Column& column : batch.columns) append_cell(cells, column, row);
+    for (size_t i = 0; i < widths.size(); ++i) append_cell(cells, batch.columns[i], widths[i], row);
     const uint64_t hash = hash64(cells);
     sum += hash;
     weighted += hash * (2 * static_cast<uint64_t>(batch.columns.back().at<int64_t>(row)) + 1);

@@ -282,7 +282,7 @@ Result<store::ScanCounts> ParquetLabels::scan(std::span<const store::ScanColumn>
   for (const store::ScanColumn& column : columns) {
     ASOF_TRY_ASSIGN(const size_t index, find_label_column(columns_, column.from));
     const auto widening = widening_of(columns_[index], column.type);
-    if (!widening || columns_[index].is_time) {
+    if (!widening || column.type.kind == TypeKind::kTimestamp) {
       ASOF_TRY_ASSIGN(store::Labels * labels, by_duckdb());
       return labels->scan(columns, sink);
     }
