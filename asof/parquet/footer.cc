@@ -19,6 +19,8 @@ using Type = ThriftReader::Type;
 constexpr uint64_t kReadAtOnce = 64 << 10;
 constexpr std::string_view kMagic = "PAR1", kEncryptedMagic = "PARE";
 constexpr uint64_t kTail = 8;  // the footer's length, and the magic
+// Of the schema tree. Each level holds its path: without a limit, a footer of 1 MB would take gigabytes.
+constexpr size_t kMostDeep = 64;
 
 // A node of the schema tree, which the footer lists depth first.
 struct Element {
@@ -173,6 +175,7 @@ bool flatten(std::vector<Element> elements, std::vector<Leaf>& leaves) {
     const bool is_top = open.size() == 1;
     std::string path = open.back().prefix + element.leaf.name;
     if (element.children != 0 || !element.has_type) {
+      if (open.size() == kMostDeep) return false;
       open.push_back({element.children, path + "."});
       continue;
     }

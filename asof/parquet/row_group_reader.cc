@@ -17,11 +17,11 @@ bool has_known_form(const Leaf& leaf) {
   const bool is_decimal = leaf.meaning == Meaning::kDecimal;
   if (is_decimal && (leaf.precision < 1 || leaf.precision > 38)) return false;
   switch (leaf.physical) {
-    case Physical::kBoolean:
     case Physical::kInt32:
-    case Physical::kInt64:
+    case Physical::kInt64: return true;
+    case Physical::kBoolean:
     case Physical::kFloat:
-    case Physical::kDouble: return true;
+    case Physical::kDouble:
     case Physical::kByteArray: return !is_decimal;
     case Physical::kFixedByteArray: return leaf.length > 0 && (!is_decimal || leaf.length <= 16);
     case Physical::kInt96: return false;
