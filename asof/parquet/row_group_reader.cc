@@ -49,7 +49,7 @@ bool can_read(const Footer& footer, size_t leaf) {
 }
 
 struct RowGroupReader::State {
-  const Footer& footer;
+  const Footer* footer = nullptr;
   std::vector<size_t> leaves;
   InputWindow input;
   Decompressor decompressor;
@@ -59,22 +59,35 @@ struct RowGroupReader::State {
 
   Error at_fault(Error failure, size_t column) const {
     failure.message = fmt::format("row group {}, column '{}': {}", row_group,
-                                  footer.leaves[leaves[column]].name, failure.message);
+                                  footer->leaves[leaves[column]].name, failure.message);
     return failure;
   }
 };
 
+RowGroupReader::RowGroupReader() : state_(new State) {}
 RowGroupReader::RowGroupReader(const File& file, const Footer& footer, std::vector<size_t> leaves)
-    : state_(new State{footer, std::move(leaves), InputWindow(file), {}, {}}) {
-  for (const size_t leaf : state_->leaves)
-    state_->columns.emplace_back(footer.leaves[leaf], state_->input, state_->decompressor);
+    : RowGroupReader() {
+  open(file, footer, std::move(leaves));
 }
 RowGroupReader::~RowGroupReader() = default;
 RowGroupReader::RowGroupReader(RowGroupReader&&) noexcept = default;
 
+void RowGroupReader::open(const File& file, const Footer& footer, std::vector<size_t> leaves) {
+  State& state = *state_;
+  state.footer = &footer;
+  state.leaves = std::move(leaves);
+  state.input.open(file);
+  while (state.columns.size() > state.leaves.size()) state.columns.pop_back();
+  while (state.columns.size() < state.leaves.size())
+    state.columns.emplace_back(state.input, state.decompressor);
+  for (size_t i = 0; i < state.leaves.size(); ++i)
+    state.columns[i].open(footer.leaves[state.leaves[i]]);
+  state.rows_left = 0;
+}
+
 void RowGroupReader::start(size_t row_group) {
   State& state = *state_;
-  const RowGroup& group = state.footer.row_groups[row_group];
+  const RowGroup& group = state.footer->row_groups[row_group];
   state.row_group = row_group;
   state.rows_left = group.rows;
   for (size_t i = 0; i < state.columns.size(); ++i)

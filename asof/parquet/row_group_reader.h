@@ -32,11 +32,14 @@ bool can_read(const Footer& footer, size_t leaf);
 // Threads: one at a time; several may read the same file.
 class RowGroupReader {
  public:
-  // `leaves`: which columns, each of which can_read(). The file and the footer must outlive the reader.
+  RowGroupReader();  // of no file yet
   RowGroupReader(const File& file, const Footer& footer, std::vector<size_t> leaves);
   ~RowGroupReader();
   RowGroupReader(RowGroupReader&&) noexcept;
 
+  // Turns to a file, in the memory that was used for the one before. `leaves`: which columns, each of which can_read(). The
+  // file and the footer must outlive their use.
+  void open(const File& file, const Footer& footer, std::vector<size_t> leaves);
   // Goes to the beginning of a row group. Cost: none.
   void start(size_t row_group);
   // The next rows, one Cells for each leaf, valid until the next call; 0 at the end. Errors: kInvalid for what is torn or is no

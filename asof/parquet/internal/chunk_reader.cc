@@ -75,8 +75,9 @@ bool is_ascii(std::string_view text) {
 
 }  // namespace
 
-ChunkReader::ChunkReader(const Leaf& leaf, InputWindow& input, Decompressor& decompressor)
-    : leaf_(leaf), stored_width_(plain_width(leaf)), pages_(input, decompressor) {
+void ChunkReader::open(const Leaf& leaf) {
+  leaf_ = &leaf;
+  stored_width_ = plain_width(leaf);
   if (leaf.meaning == Meaning::kDecimal) {
     form_ = Form::kDecimal;
     width_ = sizeof(Int128);
@@ -143,7 +144,7 @@ Result<void> ChunkReader::open_data(const PageHeader& header) {
     if (header.repetition_size != 0) return torn("a flat column has repetition levels");
     levels = body.substr(0, header.definition_size);
     body.remove_prefix(header.definition_size);
-  } else if (leaf_.is_optional) {
+  } else if (leaf_->is_optional) {
     uint32_t size = 0;
     if (body.size() >= sizeof size) std::memcpy(&size, body.data(), sizeof size);
     if (header.level_encoding != Encoding::kRle || body.size() < sizeof size ||
@@ -154,7 +155,7 @@ Result<void> ChunkReader::open_data(const PageHeader& header) {
   }
   if (header.values > std::min(rows_left_, kMostPageRows)) return torn("a page has too many rows");
   rows_left_ -= header.values;
-  if (leaf_.is_optional) ASOF_TRY(read_levels(levels, header.values));
+  if (leaf_->is_optional) ASOF_TRY(read_levels(levels, header.values));
   page_.values = body.data();
   page_.end = body.data() + body.size();
   // The next page's values lie aligned where its levels are as long as this one's.
@@ -334,7 +335,7 @@ Result<void> ChunkReader::decode_bytes(Page& page, size_t count, char* out) {
     if (static_cast<size_t>(page.end - page.values) < size)
       return torn("a page ends before its values");
     const std::string_view text(page.values, size);
-    if (leaf_.meaning == Meaning::kText && !is_ascii(text) && !is_valid_utf8(text))
+    if (leaf_->meaning == Meaning::kText && !is_ascii(text) && !is_valid_utf8(text))
       return error(ErrorCode::kInvalid, "a text is not valid UTF-8");
     slots[i] = StringSlot::of(text);
     page.values += size;
@@ -347,11 +348,11 @@ Result<void> ChunkReader::decode_decimals(Page& page, size_t count, char* out) {
     return torn("a page ends before its values");
   for (size_t i = 0; i < count; ++i) {
     Int128 value = 0;
-    if (leaf_.physical == Physical::kInt32) {
+    if (leaf_->physical == Physical::kInt32) {
       int32_t small;
       std::memcpy(&small, page.values, sizeof small);
       value = small;
-    } else if (leaf_.physical == Physical::kInt64) {
+    } else if (leaf_->physical == Physical::kInt64) {
       int64_t small;
       std::memcpy(&small, page.values, sizeof small);
       value = small;

@@ -15,8 +15,10 @@ namespace asof::parquet {
 // Threads: one at a time.
 class ChunkReader {
  public:
-  ChunkReader(const Leaf& leaf, InputWindow& input, Decompressor& decompressor);
+  ChunkReader(InputWindow& input, Decompressor& decompressor) : pages_(input, decompressor) {}
 
+  // Turns to a column, which must outlive its use.
+  void open(const Leaf& leaf);
   void start(const ColumnChunk& chunk);
   // How many rows one read() may take: of texts those of the page at hand, as their bytes lie in it.
   Result<size_t> readable(size_t rows);
@@ -53,10 +55,10 @@ class ChunkReader {
   Result<void> decode_decimals(Page& page, size_t count, char* out);
   Result<void> look_up(size_t count, char* out);
 
-  const Leaf& leaf_;
-  Form form_;
-  size_t width_;         // of a value in memory
-  size_t stored_width_;  // of a plain value in the file; 0 where it varies
+  const Leaf* leaf_ = nullptr;
+  Form form_ = Form::kFixed;
+  size_t width_ = 0;         // of a value in memory
+  size_t stored_width_ = 0;  // of a plain value in the file; 0 where it varies
   PageReader pages_;
   uint64_t rows_left_ = 0;  // of the chunk, in pages to come
   PageBuffer page_bytes_, dictionary_bytes_;

@@ -29,7 +29,7 @@ Result<std::string_view> InputWindow::get(uint64_t offset, uint64_t size, uint64
     std::memmove(memory_.get(), kept_from, kept);
   }
   begin_ = end_ = offset;  // nothing is held where the reading fails
-  ASOF_TRY(file_.read(offset + kept, {memory_.get() + kept, wanted - kept}));
+  ASOF_TRY(file_->read(offset + kept, {memory_.get() + kept, wanted - kept}));
   end_ = offset + wanted;
   return std::string_view(memory_.get(), size);
 }

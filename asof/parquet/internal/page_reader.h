@@ -16,13 +16,17 @@ namespace asof::parquet {
 // What was last read of a file, for all columns of a reader: small chunks lie side by side. Threads: one at a time.
 class InputWindow {
  public:
-  explicit InputWindow(const File& file) : file_(file) {}
+  // Turns to a file, which must outlive its use.
+  void open(const File& file) {
+    file_ = &file;
+    begin_ = end_ = 0;
+  }
   // `size` bytes from `offset` on, valid until the next call; reads on up to `end` where that is near.
   Result<std::string_view> get(uint64_t offset, uint64_t size, uint64_t end);
 
  private:
   static constexpr uint64_t kReadAtOnce = 128 << 10;
-  const File& file_;
+  const File* file_ = nullptr;
   std::unique_ptr<char[]> memory_;
   uint64_t capacity_ = 0;
   uint64_t begin_ = 0, end_ = 0;  // in the file

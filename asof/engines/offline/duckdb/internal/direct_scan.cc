@@ -38,13 +38,14 @@ std::optional<DirectScan> DirectScan::plan(const store::ScanSpec& spec, const Re
   DirectScan scan;
   for (const ColumnPlan& column : plans) scan.types_.push_back(column.type);
   auto bound = [&](size_t column, const store::TimeRange& range) {
-    if (!range.after && !range.until) return true;
-    scan.bounds_.push_back({column, range});
-    return plans[column].zone ==
-           nullptr;  // else DuckDB's, which counts the local times of the wanted rows alone
+    if (range.after || range.until) scan.bounds_.push_back({column, range});
   };
-  if (!bound(spec.event_time_position(), spec.event_time)) return std::nullopt;
-  if (columns.known_time && !bound(spec.known_time_position(), spec.known_time))
+  bound(spec.event_time_position(), spec.event_time);
+  if (columns.known_time) bound(spec.known_time_position(), spec.known_time);
+  // Local times are counted of the wanted rows alone, which are known only after all times are read.
+  if (!scan.bounds_.empty() && std::any_of(plans.begin(), plans.end(), [](const ColumnPlan& plan) {
+        return plan.zone != nullptr;
+      }))
     return std::nullopt;
   for (const store::SourceFile& file : relation.files.files)
     if (!scan.add_file(file, directory, infos, plans)) return std::nullopt;
@@ -154,7 +155,7 @@ class DirectScan::Worker {
  private:
   Result<bool> read(const File& file, const Task& task) {
     if (&file != file_) ASOF_TRY(open(file));
-    parquet::RowGroupReader& reader = task.has_features ? *reader_ : times_reader();
+    parquet::RowGroupReader& reader = task.has_features ? reader_ : times_reader_;
     const size_t read = task.has_features ? cells_.size() : scan_.features_position_;
     for (size_t i = read; i < cells_.size(); ++i)
       columns_[i] = {scan_.types_[i], no_values_.data(), no_validity_.data(), nullptr};
@@ -173,26 +174,18 @@ class DirectScan::Worker {
 
   Result<void> open(const File& file) {
     file_ = nullptr;
-    reader_.reset();
-    times_reader_.reset();
     ASOF_TRY_ASSIGN(parquet::File opened, parquet::File::open(file.path));
     if (opened.size() != file.size)
       return error(ErrorCode::kInvalid, "it changed while it was read", {},
                    "run it again when nothing writes the file");
     opened_.emplace(std::move(opened));
-    reader_.emplace(*opened_, file.footer, file.leaves);
+    reader_.open(*opened_, file.footer, file.leaves);
+    // Of keys and times alone.
+    std::vector<size_t> leaves = file.leaves;
+    leaves.resize(scan_.features_position_);
+    times_reader_.open(*opened_, file.footer, std::move(leaves));
     file_ = &file;
     return {};
-  }
-
-  // Of keys and times alone.
-  parquet::RowGroupReader& times_reader() {
-    if (!times_reader_) {
-      std::vector<size_t> leaves = file_->leaves;
-      leaves.resize(scan_.features_position_);
-      times_reader_.emplace(*opened_, file_->footer, std::move(leaves));
-    }
-    return *times_reader_;
   }
 
   const DirectScan& scan_;
@@ -200,7 +193,7 @@ class DirectScan::Worker {
   size_t number_;
   const File* file_ = nullptr;
   std::optional<parquet::File> opened_;
-  std::optional<parquet::RowGroupReader> reader_, times_reader_;
+  parquet::RowGroupReader reader_, times_reader_;
   std::vector<parquet::Cells> cells_;
   std::vector<Column> columns_;
   std::vector<std::vector<char>> widened_;

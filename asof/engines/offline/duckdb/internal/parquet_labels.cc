@@ -18,7 +18,6 @@
 #include "asof/engines/offline/duckdb/internal/labels.h"
 #include "asof/engines/offline/duckdb/internal/parquet_columns.h"
 #include "asof/engines/offline/duckdb/internal/scan_run.h"
-#include "asof/parquet/row_group_reader.h"
 #include "asof/parquet/writer.h"
 
 namespace asof::engines::offline::duckdb {
@@ -193,23 +192,26 @@ Result<void> ParquetLabels::read(const Relation& relation,
       row += footers[file].row_groups[group].rows;
     }
   }
-  std::vector<Result<void>> done(parts.size());
-  parallel_for(parts.size(), threads(), [&](size_t i) {
+  std::vector<Result<void>> done(threads());
+  std::atomic<size_t> next = 0;
+  parallel_for(std::min(parts.size(), threads()), threads(), [&](size_t worker) {
     try {
-      done[i] = read_part(parts[i]);
+      parquet::RowGroupReader reader;
+      for (size_t i = next++; i < parts.size() && done[worker]; i = next++)
+        done[worker] = read_part(parts[i], reader);
     } catch (const std::bad_alloc&) {
-      done[i] = error(ErrorCode::kExhausted, "out of memory");
+      done[worker] = error(ErrorCode::kExhausted, "out of memory");
     }
   });
   for (Result<void>& part : done) ASOF_TRY(std::move(part));
   return {};
 }
 
-Result<void> ParquetLabels::read_part(const FilePart& part) {
+Result<void> ParquetLabels::read_part(const FilePart& part, parquet::RowGroupReader& reader) {
   ASOF_TRY_ASSIGN(const parquet::File file, parquet::File::open(part.path));
   std::vector<size_t> leaves(stored_.size());
   std::iota(leaves.begin(), leaves.end(), size_t{0});
-  parquet::RowGroupReader reader(file, *part.footer, std::move(leaves));
+  reader.open(file, *part.footer, std::move(leaves));
   reader.start(part.row_group);
   std::vector<parquet::Cells> cells(stored_.size());
   std::vector<std::vector<std::unique_ptr<char[]>>> texts(stored_.size());

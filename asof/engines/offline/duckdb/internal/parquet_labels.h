@@ -14,7 +14,7 @@
 #include "asof/engines/offline/duckdb/internal/relation.h"
 #include "asof/engines/offline/duckdb/internal/scan_query.h"
 #include "asof/engines/offline/duckdb/internal/widening.h"
-#include "asof/parquet/format.h"
+#include "asof/parquet/row_group_reader.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -64,7 +64,7 @@ class ParquetLabels final : public store::Labels {
   Result<bool> load();
   bool lay_out(const Relation& relation, const std::vector<parquet::Footer>& footers);
   Result<void> read(const Relation& relation, const std::vector<parquet::Footer>& footers);
-  Result<void> read_part(const FilePart& part);
+  Result<void> read_part(const FilePart& part, parquet::RowGroupReader& reader);
   void store_cells(Stored& column, size_t row, size_t rows, const void* data,
                    const uint64_t* validity, std::vector<std::unique_ptr<char[]>>& texts) const;
   // Calls `work` with the rows of each piece, on all threads; pieces begin at multiples of 64.
