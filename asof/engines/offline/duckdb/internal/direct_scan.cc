@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
-#include <mutex>
-#include <new>
+#include <memory>
 #include <utility>
 
-#include "asof/base/executor.h"
+#include "asof/engines/offline/duckdb/internal/on_all_threads.h"
 #include "asof/engines/offline/duckdb/internal/parquet_columns.h"
 #include "asof/parquet/footer.h"
 #include "asof/parquet/row_group_reader.h"
@@ -142,8 +140,7 @@ class DirectScan::Worker {
     no_validity_.resize(parquet::kBatchRows / 64);
   }
 
-  // False where the sink wants no more.
-  Result<bool> read(const Task& task) {
+  Result<void> read(const Task& task) {
     const File& file = scan_.files_[task.file];
     auto done = read(file, task);
     if (done) return done;
@@ -153,7 +150,7 @@ class DirectScan::Worker {
   }
 
  private:
-  Result<bool> read(const File& file, const Task& task) {
+  Result<void> read(const File& file, const Task& task) {
     if (&file != file_) ASOF_TRY(open(file));
     parquet::RowGroupReader& reader = task.has_features ? reader_ : times_reader_;
     const size_t read = task.has_features ? cells_.size() : scan_.features_position_;
@@ -162,13 +159,13 @@ class DirectScan::Worker {
     reader.start(task.row_group);
     while (true) {
       ASOF_TRY_ASSIGN(const size_t rows, reader.next(std::span(cells_).first(read)));
-      if (rows == 0) return true;
+      if (rows == 0) return {};
       for (size_t i = 0; i < read; ++i)
         columns_[i] = {scan_.types_[i], widen(file.widenings[i], cells_[i].data, rows, widened_[i]),
                        cells_[i].validity, nullptr};
       ASOF_TRY_ASSIGN(const bool goes_on,
                       run_.take(rows, columns_, file.raw_times, scan_.bounds_, number_));
-      if (!goes_on) return false;
+      if (!goes_on) return {};
     }
   }
 
@@ -203,30 +200,14 @@ class DirectScan::Worker {
 };
 
 Result<void> DirectScan::run(ScanRun& run, size_t threads) const {
-  std::atomic<size_t> next = 0;
-  std::atomic<bool> stopped = false;
-  std::mutex failing;
-  std::optional<Error> failure;
-  parallel_for(std::min(threads, tasks_.size()), threads, [&](size_t number) {
-    auto done = [&]() -> Result<void> {
-      try {
-        Worker worker(*this, run, number);
-        for (size_t i = next++; i < tasks_.size() && !stopped; i = next++) {
-          ASOF_TRY_ASSIGN(const bool goes_on, worker.read(tasks_[i]));
-          if (!goes_on) stopped = true;
-        }
-        return {};
-      } catch (const std::bad_alloc&) {
-        return error(ErrorCode::kExhausted, "out of memory");
-      }
-    }();
-    if (done) return;
-    stopped = true;
-    std::lock_guard hold(failing);
-    if (!failure) failure = std::move(done).error();
+  std::vector<std::unique_ptr<Worker>> workers(threads);
+  return on_all_threads(tasks_.size(), threads, [&](size_t task, size_t number) -> Result<void> {
+    std::unique_ptr<Worker>& worker = workers[number];
+    if (worker == nullptr) worker = std::make_unique<Worker>(*this, run, number);
+    // Where the sink wants no more, no row group that is left is begun.
+    if (run.stopped()) return {};
+    return worker->read(tasks_[task]);
   });
-  if (failure) return *std::move(failure);
-  return {};
 }
 
 }  // namespace asof::engines::offline::duckdb

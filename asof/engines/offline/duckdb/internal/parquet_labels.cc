@@ -5,10 +5,8 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <new>
 #include <numeric>
 
-#include "asof/base/executor.h"
 #include "asof/base/memory.h"
 #include "asof/engines/offline/duckdb/internal/cell_text.h"
 #include "asof/engines/offline/duckdb/internal/column_buffer.h"
@@ -16,6 +14,8 @@
 #include "asof/engines/offline/duckdb/internal/label_rules.h"
 #include "asof/engines/offline/duckdb/internal/label_source.h"
 #include "asof/engines/offline/duckdb/internal/labels.h"
+#include "asof/engines/offline/duckdb/internal/late_slice.h"
+#include "asof/engines/offline/duckdb/internal/on_all_threads.h"
 #include "asof/engines/offline/duckdb/internal/parquet_columns.h"
 #include "asof/engines/offline/duckdb/internal/scan_run.h"
 #include "asof/parquet/writer.h"
@@ -43,65 +43,6 @@ struct ParquetLabels::FilePart {
   const parquet::Footer* footer;
   size_t row_group;
   uint64_t first_row;
-};
-
-// Some of the labels: DuckDB's, as they are asked for where memory does not hold all of a run.
-class ParquetLabelsSlice final : public store::Labels {
- public:
-  ParquetLabelsSlice(store::Labels& whole, std::function<Result<store::Labels*>()> by_duckdb,
-                     uint64_t first, uint64_t rows)
-      : whole_(whole), by_duckdb_(std::move(by_duckdb)), first_(first), rows_(rows) {}
-  const std::vector<store::ColumnInfo>& columns() const override { return whole_.columns(); }
-  const std::string& time_column() const override { return whole_.time_column(); }
-  uint64_t rows() const override { return rows_; }
-  Result<std::string> checksum() override {
-    ASOF_TRY_ASSIGN(store::Labels * slice, opened());
-    return slice->checksum();
-  }
-  Result<store::ScanCounts> scan(std::span<const store::ScanColumn> columns,
-                                 const store::BatchSink& sink) override {
-    ASOF_TRY_ASSIGN(store::Labels * slice, opened());
-    return slice->scan(columns, sink);
-  }
-  std::unique_ptr<store::Labels> slice(uint64_t first, uint64_t rows) override {
-    return std::make_unique<ParquetLabelsSlice>(whole_, by_duckdb_, first_ + first, rows);
-  }
-  Result<void> check_output(const store::TrainingOutput& output) override {
-    return whole_.check_output(output);
-  }
-  Result<void> write(const store::TrainingOutput& output,
-                     std::span<const store::ResultColumns> results) override {
-    ASOF_TRY_ASSIGN(store::Labels * slice, opened());
-    return slice->write(output, results);
-  }
-  Result<void> keep(std::span<const store::ResultColumns> results) override {
-    ASOF_TRY_ASSIGN(store::Labels * slice, opened());
-    return slice->keep(results);
-  }
-  Result<void> write_kept(const store::TrainingOutput& output) override {
-    return whole_.write_kept(output);
-  }
-  Result<std::vector<std::vector<std::optional<std::string>>>> preview(
-      std::span<const store::ResultColumns> results, size_t limit) override {
-    ASOF_TRY_ASSIGN(store::Labels * slice, opened());
-    return slice->preview(results, limit);
-  }
-
- private:
-  Result<store::Labels*> opened() {
-    std::lock_guard hold(lock_);
-    if (slice_ == nullptr) {
-      ASOF_TRY_ASSIGN(store::Labels * labels, by_duckdb_());
-      slice_ = labels->slice(first_, rows_);
-    }
-    return slice_.get();
-  }
-
-  store::Labels& whole_;
-  std::function<Result<store::Labels*>()> by_duckdb_;
-  uint64_t first_, rows_;
-  std::mutex lock_;
-  std::unique_ptr<store::Labels> slice_;
 };
 
 Column ParquetLabels::Stored::from(size_t row) const {
@@ -148,8 +89,13 @@ Result<bool> ParquetLabels::load() {
 bool ParquetLabels::lay_out(const Relation& relation, const std::vector<parquet::Footer>& footers) {
   const std::vector<parquet::Leaf>& leaves = footers.front().leaves;
   if (relation.columns.size() != leaves.size()) return false;
+  const uint64_t room = room_for_labels(instance_->options());
   uint64_t bytes = 0;
-  for (const parquet::Footer& footer : footers) rows_ += footer.rows;
+  for (const parquet::Footer& footer : footers) {
+    // A footer may promise anything; a row takes a byte at least.
+    if (footer.rows > room) return false;
+    rows_ += footer.rows;
+  }
   for (size_t i = 0; i < leaves.size(); ++i) {
     const store::ColumnInfo& info = relation.columns[i].info;
     const DataType& type = info.type.value_or(DataType::list_of(DataType{}));
@@ -173,7 +119,7 @@ bool ParquetLabels::lay_out(const Relation& relation, const std::vector<parquet:
     column.unit = leaves[i].unit;
     if (may_have_nulls) column.validity.assign(rows_ / 64 + 1, ~uint64_t{0});
   }
-  if (bytes > room_for_labels(instance_->options())) return false;
+  if (bytes > room) return false;
   for (Stored& column : stored_)
     column.data.reset(
         static_cast<char*>(allocate_array(std::max<size_t>(rows_, 1) * column.width)));
@@ -192,19 +138,10 @@ Result<void> ParquetLabels::read(const Relation& relation,
       row += footers[file].row_groups[group].rows;
     }
   }
-  std::vector<Result<void>> done(threads());
-  std::atomic<size_t> next = 0;
-  parallel_for(std::min(parts.size(), threads()), threads(), [&](size_t worker) {
-    try {
-      parquet::RowGroupReader reader;
-      for (size_t i = next++; i < parts.size() && done[worker]; i = next++)
-        done[worker] = read_part(parts[i], reader);
-    } catch (const std::bad_alloc&) {
-      done[worker] = error(ErrorCode::kExhausted, "out of memory");
-    }
+  std::vector<parquet::RowGroupReader> readers(threads());
+  return on_all_threads(parts.size(), threads(), [&](size_t part, size_t worker) {
+    return read_part(parts[part], readers[worker]);
   });
-  for (Result<void>& part : done) ASOF_TRY(std::move(part));
-  return {};
 }
 
 Result<void> ParquetLabels::read_part(const FilePart& part, parquet::RowGroupReader& reader) {
@@ -259,16 +196,13 @@ void ParquetLabels::store_cells(Stored& column, size_t row, size_t rows, const v
           .fetch_and(~(uint64_t{1} << ((row + i) % 64)), std::memory_order_relaxed);
 }
 
-void ParquetLabels::for_each_piece(
+Result<void> ParquetLabels::for_each_piece(
     size_t rows_at_once,
-    const std::function<void(size_t first, size_t rows, size_t worker)>& work) {
+    const std::function<Result<void>(size_t first, size_t rows, size_t worker)>& work) const {
   const size_t pieces = (rows_ + rows_at_once - 1) / rows_at_once;
-  std::atomic<size_t> next = 0;
-  parallel_for(std::min(pieces, threads()), threads(), [&](size_t worker) {
-    for (size_t piece = next++; piece < pieces; piece = next++) {
-      const size_t first = piece * rows_at_once;
-      work(first, std::min<size_t>(rows_at_once, rows_ - first), worker);
-    }
+  return on_all_threads(pieces, threads(), [&](size_t piece, size_t worker) {
+    const size_t first = piece * rows_at_once;
+    return work(first, std::min<size_t>(rows_at_once, rows_ - first), worker);
   });
 }
 
@@ -294,38 +228,32 @@ Result<store::ScanCounts> ParquetLabels::scan(std::span<const store::ScanColumn>
   std::vector<std::optional<RawTime>> raw_times(plans.size());
   raw_times[1] = time_.plan.raw_time;
   ScanRun run(plans, sink, threads());
-  std::mutex failing;
-  std::optional<Error> failure;
-  for_each_piece(kRowsAtOnce, [&](size_t first, size_t count, size_t worker) {
-    auto done = [&]() -> Result<void> {
-      std::vector<int64_t> positions(kBatchRows);
-      std::vector<Column> batch(plans.size());
-      std::vector<std::vector<char>> widened(plans.size());
-      for (size_t row = first; row < first + count; row += kBatchRows) {
-        const size_t rows = std::min(kBatchRows, first + count - row);
-        std::iota(positions.begin(), positions.end(), static_cast<int64_t>(row));
-        batch[0] = {plans[0].type, positions.data(), nullptr, nullptr};
-        for (size_t i = 0; i < sources.size(); ++i) {
-          batch[i + 1] = sources[i].column->from(row);
-          batch[i + 1].type = plans[i + 1].type;
-          batch[i + 1].data = widen(sources[i].widening, batch[i + 1].data, rows, widened[i]);
+  auto scanned =
+      for_each_piece(kRowsAtOnce, [&](size_t first, size_t count, size_t worker) -> Result<void> {
+        std::vector<int64_t> positions(kBatchRows);
+        std::vector<Column> batch(plans.size());
+        std::vector<std::vector<char>> widened(plans.size());
+        for (size_t row = first; row < first + count; row += kBatchRows) {
+          const size_t rows = std::min(kBatchRows, first + count - row);
+          std::iota(positions.begin(), positions.end(), static_cast<int64_t>(row));
+          batch[0] = {plans[0].type, positions.data(), nullptr, nullptr};
+          for (size_t i = 0; i < sources.size(); ++i) {
+            batch[i + 1] = sources[i].column->from(row);
+            batch[i + 1].type = plans[i + 1].type;
+            batch[i + 1].data = widen(sources[i].widening, batch[i + 1].data, rows, widened[i]);
+          }
+          ASOF_TRY_ASSIGN(const bool goes_on, run.take(rows, batch, raw_times, {}, worker));
+          if (!goes_on) break;
         }
-        ASOF_TRY_ASSIGN(const bool goes_on, run.take(rows, batch, raw_times, {}, worker));
-        if (!goes_on) break;
-      }
-      return {};
-    }();
-    if (done) return;
-    std::lock_guard hold(failing);
-    if (!failure) failure = std::move(done).error();
-  });
-  if (failure) return in_labels(*std::move(failure));
+        return {};
+      });
+  if (!scanned) return in_labels(std::move(scanned).error());
   return run.counts();
 }
 
 Result<std::string> ParquetLabels::checksum() {
   LabelChecksum sum(columns_);
-  for_each_piece(kRowsAtOnce, [&](size_t first, size_t count, size_t) {
+  ASOF_TRY(for_each_piece(kRowsAtOnce, [&](size_t first, size_t count, size_t) -> Result<void> {
     std::vector<int64_t> positions(kBatchRows);
     std::vector<std::vector<std::string>> texts(stored_.size());
     std::vector<std::vector<StringSlot>> slots(stored_.size());
@@ -352,7 +280,8 @@ Result<std::string> ParquetLabels::checksum() {
       batch.push_back({DataType::scalar(TypeKind::kInt64), positions.data(), nullptr, nullptr});
       sum.add({rows, batch});
     }
-  });
+    return {};
+  }));
   return sum.finish(rows_);
 }
 
@@ -370,7 +299,7 @@ Result<store::Labels*> ParquetLabels::by_duckdb() {
 }
 
 std::unique_ptr<store::Labels> ParquetLabels::slice(uint64_t first, uint64_t rows) {
-  return std::make_unique<ParquetLabelsSlice>(*this, [this] { return by_duckdb(); }, first, rows);
+  return std::make_unique<LateSlice>(*this, [this] { return by_duckdb(); }, first, rows);
 }
 
 Result<void> ParquetLabels::check_output(const store::TrainingOutput& output) {
@@ -412,42 +341,30 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
   ASOF_TRY_ASSIGN(const std::unique_ptr<parquet::FileWriter> writer,
                   parquet::FileWriter::create(path, columns, kCodec));
   const size_t rows_at_once = row_group_rows(columns.size());
-  std::mutex failing;
-  std::optional<Error> failure;
-  for_each_piece(rows_at_once, [&](size_t first, size_t rows, size_t) {
-    auto done = [&]() -> Result<void> {
-      try {
-        std::vector<parquet::EncodedChunk> chunks;
-        for (size_t i = 0; i < columns_.size(); ++i)
-          chunks.push_back(parquet::encode_chunk(columns[i], stored_[i].from(first), rows, kCodec));
-        std::vector<int64_t> positions(kBatchRows);
-        for (const store::ResultColumns& group : results) {
-          std::vector<ColumnBuffer> buffers;
-          for (const store::ResultColumn& column : group.columns)
-            buffers.emplace_back(column.type, rows);
-          std::vector<store::CellSink*> cells;
-          for (ColumnBuffer& buffer : buffers) cells.push_back(&buffer);
-          for (size_t at = 0; at < rows; at += kBatchRows) {
-            const size_t some = std::min(kBatchRows, rows - at);
-            std::iota(positions.begin(), positions.end(), static_cast<int64_t>(first + at));
-            group.fill(std::span(positions).first(some), cells);
-          }
-          for (const ColumnBuffer& buffer : buffers) {
-            ASOF_CHECK(buffer.rows() == rows);
-            chunks.push_back(
-                parquet::encode_chunk(columns[chunks.size()], buffer.view(), rows, kCodec));
-          }
-        }
-        return writer->add(first / rows_at_once, rows, std::move(chunks));
-      } catch (const std::bad_alloc&) {
-        return error(ErrorCode::kExhausted, "out of memory");
+  ASOF_TRY(for_each_piece(rows_at_once, [&](size_t first, size_t rows, size_t) {
+    std::vector<parquet::EncodedChunk> chunks;
+    for (size_t i = 0; i < columns_.size(); ++i)
+      chunks.push_back(parquet::encode_chunk(columns[i], stored_[i].from(first), rows, kCodec));
+    std::vector<int64_t> positions(kBatchRows);
+    for (const store::ResultColumns& group : results) {
+      std::vector<ColumnBuffer> buffers;
+      for (const store::ResultColumn& column : group.columns)
+        buffers.emplace_back(column.type, rows);
+      std::vector<store::CellSink*> cells;
+      for (ColumnBuffer& buffer : buffers) cells.push_back(&buffer);
+      for (size_t at = 0; at < rows; at += kBatchRows) {
+        const size_t some = std::min(kBatchRows, rows - at);
+        std::iota(positions.begin(), positions.end(), static_cast<int64_t>(first + at));
+        group.fill(std::span(positions).first(some), cells);
       }
-    }();
-    if (done) return;
-    std::lock_guard hold(failing);
-    if (!failure) failure = std::move(done).error();
-  });
-  if (failure) return *std::move(failure);
+      for (const ColumnBuffer& buffer : buffers) {
+        ASOF_CHECK(buffer.rows() == rows);
+        chunks.push_back(
+            parquet::encode_chunk(columns[chunks.size()], buffer.view(), rows, kCodec));
+      }
+    }
+    return writer->add(first / rows_at_once, rows, std::move(chunks));
+  }));
   return writer->finish(output.metadata);
 }
 

@@ -67,9 +67,10 @@ class ParquetLabels final : public store::Labels {
   Result<void> read_part(const FilePart& part, parquet::RowGroupReader& reader);
   void store_cells(Stored& column, size_t row, size_t rows, const void* data,
                    const uint64_t* validity, std::vector<std::unique_ptr<char[]>>& texts) const;
-  // Calls `work` with the rows of each piece, on all threads; pieces begin at multiples of 64.
-  void for_each_piece(size_t rows_at_once,
-                      const std::function<void(size_t first, size_t rows, size_t worker)>& work);
+  // Does `work` with the rows of each piece, on all threads; pieces begin at multiples of `rows_at_once`, itself one of 64.
+  Result<void> for_each_piece(
+      size_t rows_at_once,
+      const std::function<Result<void>(size_t first, size_t rows, size_t worker)>& work) const;
   bool writes(std::span<const store::ResultColumns> results) const;
   Result<void> write_row_groups(const std::string& path, const store::TrainingOutput& output,
                                 std::span<const store::ResultColumns> results);
