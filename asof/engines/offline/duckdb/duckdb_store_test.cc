@@ -728,6 +728,11 @@ TEST_F(DuckdbStore, PassesOverWhatTheCallerCanDoWithout) {
   ASSERT_TRUE(counts) << counts.error().text();
   // Four row groups are too new for anybody; the last is, too, but for its row without a time.
   EXPECT_EQ(counts->rows, 20'480u - 4 * 2'048u);
+  // Of local times it is not known before they are read.
+  source.timezone = "America/Los_Angeles";
+  auto local = store_->scan(wanted, [](const Batch&, size_t) { return true; });
+  ASSERT_TRUE(local) << local.error().text();
+  EXPECT_EQ(local->rows, 20'480u);
   EXPECT_EQ(keys.size(), counts->rows);
   EXPECT_TRUE(keys.contains(20'000));
   EXPECT_EQ(without_features, 2 * 2'048u);

@@ -48,7 +48,8 @@ std::optional<DirectScan> DirectScan::plan(const store::ScanSpec& spec, const Re
   for (const store::SourceFile& file : relation.files.files)
     if (!scan.add_file(file, directory, infos, plans)) return std::nullopt;
   scan.features_position_ = spec.features_position();
-  scan.add_tasks(spec);
+  const bool are_local = plans[spec.event_time_position()].zone != nullptr;
+  scan.add_tasks(spec, are_local ? kZoneSlack : Duration{});
   return scan;
 }
 
@@ -101,7 +102,7 @@ bool DirectScan::is_out_of_bounds(const File& file, const parquet::RowGroup& gro
   });
 }
 
-void DirectScan::add_tasks(const store::ScanSpec& spec) {
+void DirectScan::add_tasks(const store::ScanSpec& spec, Duration slack) {
   for (size_t i = 0; i < files_.size(); ++i) {
     const File& file = files_[i];
     const RawTime raw = *file.raw_times[spec.event_time_position()];
@@ -114,11 +115,12 @@ void DirectScan::add_tasks(const store::ScanSpec& spec) {
         const Timestamp oldest{to_micros(raw, events.range->first)};
         const Timestamp newest{to_micros(raw, events.range->second)};
         // Rows that have no time, or none that can be, are handed over to be counted.
-        if (spec.last_needed && oldest > *spec.last_needed && events.nulls == 0 &&
-            is_plausible(newest))
+        if (spec.last_needed && subtract_saturating(oldest, slack) > *spec.last_needed &&
+            events.nulls == 0 && is_plausible(add_saturating(newest, slack)))
           continue;
         task.newest_us = newest.us;
-        task.has_features = !spec.features_needed_from || newest >= *spec.features_needed_from;
+        task.has_features = !spec.features_needed_from ||
+                            add_saturating(newest, slack) >= *spec.features_needed_from;
       }
       tasks_.push_back(task);
     }

@@ -48,7 +48,8 @@ class DirectScan {
   bool add_file(const store::SourceFile& file, const std::string& directory,
                 const std::vector<const store::ColumnInfo*>& infos,
                 const std::vector<ColumnPlan>& plans);
-  void add_tasks(const store::ScanSpec& spec);
+  // `slack`: how far the times of the files may be from instants.
+  void add_tasks(const store::ScanSpec& spec, Duration slack);
   bool is_out_of_bounds(const File& file, const parquet::RowGroup& group) const;
 
   std::vector<DataType> types_;

@@ -61,9 +61,6 @@ std::string literal(const std::string& native_type, RawTime raw, int64_t value) 
   return "NULL";
 }
 
-// Local times are up to a day away from UTC, and a gap may be as wide: what SQL says of them is generous.
-constexpr Duration kZoneSlack{3 * kMicrosPerDay};
-
 struct Bounded {
   const TimeColumn* column;
   store::TimeRange range;

@@ -11,6 +11,7 @@
 
 #include "asof/base/result.h"
 #include "asof/engines/offline/duckdb/internal/connection.h"
+#include "asof/types/timestamp.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -20,6 +21,9 @@ struct Instant {
   int64_t us;
   LocalTimeKind kind;
 };
+
+// Local times are up to a day away from UTC, and a gap may be as wide: what is said of them before they are converted is generous.
+inline constexpr Duration kZoneSlack{3 * kMicrosPerDay};
 
 class ZoneTable {
  public:
