@@ -2,9 +2,10 @@
 //
 // A row can win a label's slot only if it is of the slot's key, counts after the key's label before and no later than this
 // one, and is no older than the best row that the slot holds. Of each slot the filter keeps just enough of that: 8 bits of
-// the key's hash, and both ends of the time range, in 12 bits each. The words of 5 slots, on average, share a line of 16 lanes,
-// which the first bits of the hash choose; a line of more slots than that lets all through. It may let a row through in vain, never the reverse; what it lets through is checked exactly.
-// At 13 bytes a slot the filter of a million labels stays in cache, while their keys and rows (64 bytes and more each) do not.
+// the key's hash, and both ends of the time range, in 12 bits each. The words of 5 slots, on average, share a line of 16
+// lanes, which the first bits of the hash choose; a line of more slots than that lets all through. The filter may let a row
+// through in vain, never the reverse; what it lets through is checked exactly. At 13 bytes a slot that of a million labels
+// stays in cache, while their keys and rows (64 bytes and more each) do not.
 #pragma once
 
 #include <algorithm>

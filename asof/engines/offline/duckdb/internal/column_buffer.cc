@@ -49,14 +49,6 @@ void ColumnBuffer::set_nulls(uint64_t nulls) {
   if (bit != 0) validity_[word + 1] &= ~(nulls >> (64 - bit));
 }
 
-void ColumnBuffer::clear() {
-  rows_ = 0;
-  validity_.clear();
-  blocks_.clear();
-  next_ = nullptr;
-  left_ = 0;
-}
-
 Column ColumnBuffer::view() const {
   return {type_, data_.get(), validity_.empty() ? nullptr : validity_.data(), nullptr};
 }

@@ -35,7 +35,6 @@ class ColumnBuffer final : public store::CellSink {
   void run(std::span<const double> values, uint64_t nulls) override { add_run(values, nulls); }
 
   size_t rows() const { return rows_; }
-  void clear();
   // Valid until the next cell.
   Column view() const;
 

@@ -14,12 +14,6 @@
 
 namespace asof::engines::offline::duckdb {
 
-namespace {
-
-using parquet::Leaf;
-
-}  // namespace
-
 std::optional<DirectScan> DirectScan::plan(const store::ScanSpec& spec, const Relation& relation,
                                            const SourceColumns& columns,
                                            const std::string& directory) {
@@ -63,10 +57,10 @@ bool DirectScan::add_file(const store::SourceFile& file, const std::string& dire
   if (!footer) return false;
   out.size = opened->size();
   out.footer = std::move(*footer);
-  const std::vector<Leaf>& leaves = out.footer.leaves;
+  const std::vector<parquet::Leaf>& leaves = out.footer.leaves;
   for (size_t i = 0; i < infos.size(); ++i) {
     const store::ColumnInfo& info = *infos[i];
-    const auto found = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& leaf) {
+    const auto found = std::find_if(leaves.begin(), leaves.end(), [&](const parquet::Leaf& leaf) {
       return leaf.is_flat && leaf.name == info.name;
     });
     if (found == leaves.end() || !info.type) return false;

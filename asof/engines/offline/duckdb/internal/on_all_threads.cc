@@ -20,7 +20,8 @@ Result<void> on_all_threads(size_t parts, size_t threads,
     try {
       return work(part, worker);
     } catch (const std::bad_alloc&) {
-      return error(ErrorCode::kExhausted, "out of memory");
+      return error(ErrorCode::kExhausted, "out of memory", {},
+                   "give the offline store fewer threads, or the process more memory");
     }
   };
   parallel_for(std::min(parts, threads), threads, [&](size_t worker) {
