@@ -124,7 +124,7 @@ EncodedChunk chunk_of(const OutputColumn& column, std::span<const CellBytes> cel
 std::unique_ptr<MemoryFile> write(const Written& written, const std::vector<size_t>& group_rows,
                                   Codec codec) {
   auto file = std::make_unique<MemoryFile>();
-  auto writer = std::move(FileWriter::create(file->path(), written.columns, codec)).value();
+  auto writer = std::move(FileWriter::create(file->path(), written.columns)).value();
   size_t first = 0;
   for (size_t group = 0; group < group_rows.size(); ++group) {
     std::vector<EncodedChunk> chunks;

@@ -64,7 +64,6 @@ bool can_write(const DataType& type) { return type.kind != TypeKind::kList; }
 struct FileWriter::State {
   std::string path;
   std::vector<OutputColumn> columns;
-  Codec codec;
   int file = -1;
 
   std::mutex mutex;
@@ -81,19 +80,14 @@ struct FileWriter::State {
 FileWriter::FileWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FileWriter::~FileWriter() = default;
 
-const std::vector<OutputColumn>& FileWriter::columns() const { return state_->columns; }
-Codec FileWriter::codec() const { return state_->codec; }
-
 Result<std::unique_ptr<FileWriter>> FileWriter::create(const std::string& path,
-                                                       std::vector<OutputColumn> columns,
-                                                       Codec codec) {
+                                                       std::vector<OutputColumn> columns) {
   for (const OutputColumn& column : columns) ASOF_CHECK(can_write(column.type));
   auto state = std::make_unique<State>();
   state->file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (state->file < 0) return write_failure(path, errno);
   state->path = path;
   state->columns = std::move(columns);
-  state->codec = codec;
   return std::unique_ptr<FileWriter>(new FileWriter(std::move(state)));
 }
 

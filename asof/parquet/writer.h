@@ -62,14 +62,11 @@ class FileWriter {
  public:
   // Empties the file where it exists. What stands at the path is no Parquet file before finish().
   static Result<std::unique_ptr<FileWriter>> create(const std::string& path,
-                                                    std::vector<OutputColumn> columns, Codec codec);
+                                                    std::vector<OutputColumn> columns);
   // Closes the file. One without a footer is the caller's to remove.
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
-
-  const std::vector<OutputColumn>& columns() const;
-  Codec codec() const;
 
   // Adds row group `number`, its place among the rows of the file, once (checked): a chunk for each
   // column, in their order. Numbers may come in any order and have gaps. The bytes go to the file

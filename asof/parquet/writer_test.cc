@@ -66,7 +66,7 @@ std::string footer_of(const std::string& file) {
 }
 
 std::unique_ptr<FileWriter> create(const std::string& path, std::vector<OutputColumn> columns) {
-  auto writer = FileWriter::create(path, std::move(columns), Codec::kSnappy);
+  auto writer = FileWriter::create(path, std::move(columns));
   EXPECT_TRUE(writer.has_value());
   return std::move(writer).value();
 }
@@ -155,7 +155,7 @@ TEST(ParquetWriter, IsNoParquetFileBeforeItsEnd) {
 }
 
 TEST(ParquetWriter, SaysWhereItCannotWrite) {
-  const auto writer = FileWriter::create("/no/such/folder/x.parquet", {}, Codec::kSnappy);
+  const auto writer = FileWriter::create("/no/such/folder/x.parquet", {});
   ASSERT_FALSE(writer.has_value());
   EXPECT_EQ(writer.error().code, ErrorCode::kInvalid);
   EXPECT_EQ(writer.error().message,

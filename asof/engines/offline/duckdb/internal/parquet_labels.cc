@@ -339,7 +339,7 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
       columns.push_back({column.name, column.type});
   constexpr parquet::Codec kCodec = parquet::Codec::kSnappy;
   ASOF_TRY_ASSIGN(const std::unique_ptr<parquet::FileWriter> writer,
-                  parquet::FileWriter::create(path, columns, kCodec));
+                  parquet::FileWriter::create(path, columns));
   const size_t rows_at_once = row_group_rows(columns.size());
   ASOF_TRY(for_each_piece(rows_at_once, [&](size_t first, size_t rows, size_t) {
     std::vector<parquet::EncodedChunk> chunks;
