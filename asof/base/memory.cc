@@ -42,11 +42,14 @@ std::optional<uint64_t> available_in_container() {
   return *limit - std::min(*limit, *used);
 }
 
+constexpr size_t kCacheLine = 64, kHugePage = size_t{2} << 20;
+
+bool is_worth_huge_pages(size_t bytes) { return bytes >= 2 * kHugePage; }
+
 }  // namespace
 
 void* allocate_array(size_t bytes) {
-  constexpr size_t kCacheLine = 64, kHugePage = size_t{2} << 20;
-  const bool is_large = bytes >= 2 * kHugePage;
+  const bool is_large = is_worth_huge_pages(bytes);
   const size_t unit = is_large ? kHugePage : kCacheLine;
   const size_t size = (bytes + unit - 1) / unit * unit;
   void* memory = size < bytes ? nullptr : std::aligned_alloc(unit, std::max(size, unit));
@@ -54,6 +57,19 @@ void* allocate_array(size_t bytes) {
   if (is_large) madvise(memory, size, MADV_HUGEPAGE);  // where it fails, small pages do
   return memory;
 }
+
+// Straight from the system, whose pages are zero: memory of the heap may have been used before.
+ZeroedArray::ZeroedArray(size_t bytes) : mapped_(bytes + kHugePage) {
+  mapping_ = mapped_ < bytes ? MAP_FAILED
+                             : mmap(nullptr, mapped_, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping_ == MAP_FAILED) throw std::bad_alloc();
+  const auto start = reinterpret_cast<uintptr_t>(mapping_);
+  data_ = static_cast<char*>(mapping_) + (kHugePage - start % kHugePage) % kHugePage;
+  if (is_worth_huge_pages(bytes)) madvise(data_, bytes, MADV_HUGEPAGE);
+}
+
+ZeroedArray::~ZeroedArray() { munmap(mapping_, mapped_); }
 
 uint64_t free_memory_bytes() {
   const uint64_t physical =

@@ -14,4 +14,21 @@ uint64_t free_memory_bytes();
 // 512. Throws std::bad_alloc. To be given back by std::free().
 void* allocate_array(size_t bytes);
 
+// The same, all zero, and claimed page by page where it is first written. Given back when it ends.
+class ZeroedArray {
+ public:
+  explicit ZeroedArray(size_t bytes);
+  ~ZeroedArray();
+  ZeroedArray(const ZeroedArray&) = delete;
+  ZeroedArray& operator=(const ZeroedArray&) = delete;
+
+  char* data() { return data_; }
+  const char* data() const { return data_; }
+
+ private:
+  void* mapping_;
+  size_t mapped_;
+  char* data_;
+};
+
 }  // namespace asof::inline base

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +32,19 @@ TEST(Memory, AnArrayOfAnySizeStandsOnACacheLineAndTakesWhatIsWritten) {
     std::free(array);
   }
   EXPECT_THROW(allocate_array(SIZE_MAX - 1), std::bad_alloc);
+}
+
+TEST(Memory, AZeroedArrayIsZeroAlsoWhereMemoryWasUsedBefore) {
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{4'000'001}, size_t{9} << 20}) {
+    for (int time = 0; time < 2; ++time) {
+      ZeroedArray array(bytes);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(array.data()) % 64, 0u);
+      EXPECT_EQ(std::count(array.data(), array.data() + bytes, 0), static_cast<ptrdiff_t>(bytes));
+      std::memset(array.data(), 0x5a, bytes);
+    }
+  }
+  EXPECT_THROW(ZeroedArray(SIZE_MAX - 1), std::bad_alloc);
+  EXPECT_THROW(ZeroedArray(SIZE_MAX / 4), std::bad_alloc);
 }
 
 }  // namespace

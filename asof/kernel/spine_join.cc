@@ -250,7 +250,7 @@ void SpineJoin::State::find_slots(Worker& worker) const {
   for (Landing landing : worker.landings) {
     landing.target = table.slot_at(*landing.group, landing.from_us);
     if (landing.target == kNoSlot) continue;
-    best.prefetch_word(landing.target);
+    best.prefetch(landing.target);
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);
@@ -260,7 +260,6 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
   size_t kept = 0;
   for (const Landing& landing : worker.landings) {
     if (!best.may_win(landing.target, landing.event_us)) continue;
-    best.prefetch_row(landing.target);
     filter.prefetch(worker.keys.hash(landing.row));
     worker.landings[kept++] = landing;
   }
@@ -270,7 +269,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
     if (!best.may_win(landing.target, landing.event_us)) continue;
     worker.encoder.encode_at(landing.event_us, landing.known_us, batch, landing.row,
                              worker.encoded);
-    if (!best.offer(landing.target, landing.event_us, worker.encoded))
+    if (!best.offer(landing.target, worker.encoded))
       note_tie(landing.target, worker.encoded, worker);
     filter.raise(landing.target, worker.keys.hash(landing.row), landing.event_us);
   }
@@ -343,7 +342,7 @@ std::string_view SpineJoin::row_of(int64_t position) const {
 void SpineJoin::prefetch(int64_t position) const {
   if (static_cast<size_t>(position) >= state_->winners.size()) return;
   uint32_t winner = state_->winners[static_cast<size_t>(position)];
-  if (winner != kNoSlot) state_->best.prefetch_row(winner);
+  if (winner != kNoSlot) state_->best.prefetch(winner);
 }
 
 int64_t SpineJoin::label_time_us(int64_t position) const {

@@ -6,90 +6,107 @@
 #include <compare>
 #include <cstdint>
 #include <cstring>
-#include <new>
+#include <limits>
 #include <string_view>
 
+#include "asof/base/bytes.h"
+#include "asof/base/memory.h"
 #include "asof/codec/row_codec.h"
 #include "asof/kernel/internal/blob.h"
-#include "asof/kernel/internal/buffer.h"
-#include "asof/types/timestamp.h"
 
 namespace asof::kernel {
 
-// One word a slot decides most offers: the best row's event time, shifted by one for a lock in the lowest bit. Zero is a
-// slot without a row. Event times are plausible (rule 1), so that they fit.
-// Threads: offer() and may_win() concurrently; row() once no more are offered.
+// A slot begins with a word that decides most offers: the first bytes of its best row, which are the row's event time. Zero is a
+// slot without a row. Of a fixed size the rest of the row follows, so that one cache line or two tell all of it; else a blob.
+// Threads: offer() and may_win() concurrently; the others once no more rows are offered.
 class BestRows {
  public:
   BestRows(size_t slots, const codec::RowLayout& layout)
       : row_size_(layout.has_variable() ? 0 : layout.fixed_size()),
-        stride_(row_size_ == 0 ? sizeof(Blob) : row_size_),
-        rows_(slots * stride_),
-        words_(slots) {
-    // A row is read where its word is set only; a blob that is assigned to must be one.
-    if (row_size_ == 0) std::memset(rows_.data(), 0, rows_.size());
-    for (size_t slot = 0; slot < slots; ++slot) new (&words_[slot]) std::atomic<uint64_t>(0);
-  }
+        stride_(row_size_ == 0 ? kWord + sizeof(Blob) : (row_size_ + kWord - 1) / kWord * kWord),
+        slots_(slots),
+        memory_(slots * stride_) {}
   ~BestRows() {
-    if (row_size_ == 0)
-      for (size_t slot = 0; slot < words_.size(); ++slot) blob(slot)->release();
+    if (row_size_ != 0) return;
+    for (size_t slot = 0; slot < slots_; ++slot) blob(slot)->release();
   }
   BestRows(const BestRows&) = delete;
   BestRows& operator=(const BestRows&) = delete;
 
-  void prefetch_word(uint32_t slot) const { __builtin_prefetch(&words_[slot], 1); }
-  void prefetch_row(uint32_t slot) const {
-    const char* row = rows_.data() + slot * stride_;
-    __builtin_prefetch(row, 1);
-    if (stride_ > 64) __builtin_prefetch(row + 64, 1);
+  void prefetch(uint32_t slot) const {
+    __builtin_prefetch(at(slot), 1);
+    __builtin_prefetch(at(slot) + stride_ - 1, 1);
   }
   // Whether a row of this event time can still be the greatest. Without the lock: the best's event time only grows, so an
   // old one lets too many through, never too few.
   bool may_win(uint32_t slot, int64_t event_us) const {
-    return word_of(event_us) >= (words_[slot].load(std::memory_order_relaxed) & ~kLocked);
+    const uint64_t held = word(slot).load(std::memory_order_relaxed);
+    return held == kLocked || event_of(event_us) >= from_big_endian(held);
   }
   // False where the slot holds a row of the same times and other values: the greater one stays.
-  bool offer(uint32_t slot, int64_t event_us, std::string_view row) {
-    const uint64_t wanted = word_of(event_us);
+  bool offer(uint32_t slot, std::string_view row) {
+    const auto wanted = load_word(row);
     const uint64_t held = lock(slot);
-    const auto order = wanted == held ? row <=> this->row(slot) : wanted <=> held;
+    // Of one event time the rest decides.
+    const auto order = wanted == held ? rest_of(row) <=> rest(slot)
+                                      : from_big_endian(wanted) <=> from_big_endian(held);
     const bool wins = order > 0;
-    const bool ties = wanted == held && order != 0 && has_times_of(slot, row);
+    const bool ties = wanted == held && order != 0 &&
+                      rest_of(row).substr(0, kWord) == rest(slot).substr(0, kWord);
     if (wins) {
       if (row_size_ != 0) {
-        std::memcpy(rows_.data() + slot * stride_, row.data(), row_size_);
+        std::memcpy(at(slot) + kWord, row.data() + kWord, row_size_ - kWord);
       } else {
         blob(slot)->assign(row);
       }
     }
-    words_[slot].store(wins ? wanted : held, std::memory_order_release);
+    word(slot).store(wins ? wanted : held, std::memory_order_release);
     return !ties;
   }
 
-  bool is_empty(uint32_t slot) const { return words_[slot].load(std::memory_order_relaxed) == 0; }
+  bool is_empty(uint32_t slot) const { return word(slot).load(std::memory_order_relaxed) == 0; }
   bool have_equal_times(uint32_t slot, uint32_t other) const {
-    return has_times_of(slot, row(other));
+    return codec::RowTimes::of_row(row(slot)) == codec::RowTimes::of_row(row(other));
   }
+  // Empty where the slot is.
   std::string_view row(uint32_t slot) const {
-    if (row_size_ != 0) return {rows_.data() + slot * stride_, row_size_};
-    return blob(slot)->view();
+    if (row_size_ == 0) return blob(slot)->view();
+    return is_empty(slot) ? std::string_view{} : std::string_view{at(slot), row_size_};
   }
 
  private:
-  static constexpr uint64_t kLocked = 1;
+  static constexpr size_t kWord = sizeof(uint64_t);
+  // Later than every plausible time (rule 1), as zero is earlier.
+  static constexpr uint64_t kLocked = std::numeric_limits<uint64_t>::max();
 
-  static uint64_t word_of(int64_t event_us) {
-    return static_cast<uint64_t>(event_us - kEarliestTime.us + 1) << 1;
+  static uint64_t event_of(int64_t event_us) { return codec::RowTimes::of(event_us, 0).event; }
+  // Words are compared as numbers, and stored as bytes of rows.
+  static uint64_t from_big_endian(uint64_t word) {
+    return load_big_endian<uint64_t>(reinterpret_cast<const char*>(&word));
   }
-  // Returns the word without the lock's bit.
-  uint64_t lock(uint32_t slot) {
-    uint64_t word = words_[slot].load(std::memory_order_relaxed) & ~kLocked;
-    while (!words_[slot].compare_exchange_weak(word, word | kLocked, std::memory_order_acquire,
-                                               std::memory_order_relaxed)) {
-      word &= ~kLocked;
-      pause();
-    }
+  static uint64_t load_word(std::string_view row) {
+    uint64_t word;
+    std::memcpy(&word, row.data(), kWord);
     return word;
+  }
+  static std::string_view rest_of(std::string_view row) { return row.substr(kWord); }
+  // Under the lock.
+  std::string_view rest(uint32_t slot) const {
+    if (row_size_ == 0) return rest_of(blob(slot)->view());
+    return {at(slot) + kWord, row_size_ - kWord};
+  }
+
+  // Returns the word that the lock stands in for meanwhile.
+  uint64_t lock(uint32_t slot) {
+    uint64_t held = word(slot).load(std::memory_order_relaxed);
+    while (held == kLocked ||
+           !word(slot).compare_exchange_weak(held, kLocked, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+      if (held != kLocked) continue;
+      pause();
+      held = word(slot).load(std::memory_order_relaxed);
+    }
+    return held;
   }
   // Held for a copy of one row: waiting in place is shorter than a system call.
   static void pause() {
@@ -97,16 +114,21 @@ class BestRows {
     __builtin_ia32_pause();
 #endif
   }
-  bool has_times_of(uint32_t slot, std::string_view other) const {
-    return codec::RowTimes::of_row(row(slot)) == codec::RowTimes::of_row(other);
+
+  const char* at(size_t slot) const { return memory_.data() + slot * stride_; }
+  char* at(size_t slot) { return memory_.data() + slot * stride_; }
+  // Of constant rows too: only loads are made of these.
+  std::atomic_ref<uint64_t> word(size_t slot) const {
+    return std::atomic_ref<uint64_t>(
+        *const_cast<uint64_t*>(reinterpret_cast<const uint64_t*>(at(slot))));
   }
-  const Blob* blob(size_t slot) const { return reinterpret_cast<const Blob*>(rows_.data()) + slot; }
-  Blob* blob(size_t slot) { return reinterpret_cast<Blob*>(rows_.data()) + slot; }
+  const Blob* blob(size_t slot) const { return reinterpret_cast<const Blob*>(at(slot) + kWord); }
+  Blob* blob(size_t slot) { return reinterpret_cast<Blob*>(at(slot) + kWord); }
 
   size_t row_size_;  // 0 = variable
-  size_t stride_;
-  Buffer<char> rows_;  // memory that no row lands in stays unclaimed
-  Buffer<std::atomic<uint64_t>> words_;
+  size_t stride_;    // in whole words
+  size_t slots_;
+  ZeroedArray memory_;
 };
 
 }  // namespace asof::kernel
