@@ -17,7 +17,6 @@ namespace asof::kernel {
 
 struct LabelIndex::State {
   LabelTable table;
-  std::vector<std::vector<std::unique_ptr<char[]>>> key_blocks;  // of keys too long for their group
 };
 
 LabelIndex::LabelIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -32,30 +31,6 @@ std::optional<std::pair<Timestamp, Timestamp>> LabelIndex::times() const {
 
 namespace {
 
-// Key bytes of one worker, in blocks that never move.
-class KeyArena {
- public:
-  const char* add(std::string_view key) {
-    if (key.size() > room_) {
-      room_ = std::max(kBlock, key.size());
-      blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
-      next_ = blocks_.back().get();
-    }
-    char* at = next_;
-    if (!key.empty()) std::memcpy(at, key.data(), key.size());
-    next_ += key.size();
-    room_ -= key.size();
-    return at;
-  }
-  std::vector<std::unique_ptr<char[]>> take() && { return std::move(blocks_); }
-
- private:
-  static constexpr size_t kBlock = 256 << 10;
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  char* next_ = nullptr;
-  size_t room_ = 0;
-};
-
 // Later than every label: a label's time is plausible (rule 1).
 constexpr int64_t kNeverUs = std::numeric_limits<int64_t>::max();
 
@@ -69,11 +44,9 @@ bool are_plausible(const int64_t* times_us, size_t rows) {
 
 struct LabelIndex::Builder::State {
   struct alignas(64) Worker {
-    explicit Worker(const Schema& key_columns) : keys(key_columns, 2) {}
+    Worker(const Schema& key_columns, size_t labels) : keys(key_columns, 2), bins(labels) {}
     KeyBatch keys;
-    KeyArena arena;
-    LabelItems items;
-    bool has_long_keys = false;
+    LabelBins bins;
   };
   size_t labels;
   std::vector<Worker> workers;
@@ -84,11 +57,7 @@ LabelIndex::Builder::Builder(size_t labels, Schema key_columns, size_t workers)
   ASOF_CHECK(labels < kNoSlot);
   state_->labels = labels;
   state_->workers.reserve(workers);
-  for (size_t i = 0; i < workers; ++i) {
-    state_->workers.emplace_back(key_columns);
-    // Room for a fair share and a quarter: growing would touch twice as much memory.
-    state_->workers.back().items.reserve(labels / workers * 5 / 4);
-  }
+  for (size_t i = 0; i < workers; ++i) state_->workers.emplace_back(key_columns, labels / workers);
 }
 LabelIndex::Builder::~Builder() = default;
 
@@ -98,26 +67,16 @@ void LabelIndex::Builder::add(const Batch& batch, size_t worker_index) {
   worker.keys.compute(batch);
   for (size_t row = 0; row < batch.rows; ++row) {
     if (!times.is_valid(row) || worker.keys.is_null(row)) continue;
-    std::string_view key = worker.keys.key(row);
-    worker.has_long_keys = worker.has_long_keys || key.size() > LabelGroup::kInlineKey;
-    worker.items.push_back({worker.keys.hash(row), times.at<int64_t>(row), worker.arena.add(key),
-                            static_cast<uint32_t>(key.size()),
-                            static_cast<uint32_t>(positions.at<int64_t>(row))});
+    worker.bins.add(worker.keys.hash(row), times.at<int64_t>(row), worker.keys.key(row),
+                    static_cast<uint32_t>(positions.at<int64_t>(row)));
   }
 }
 
 LabelIndex LabelIndex::Builder::build(size_t threads) && {
-  std::vector<LabelItems> pieces;
-  bool has_long_keys = false;
-  for (State::Worker& worker : state_->workers) {
-    has_long_keys = has_long_keys || worker.has_long_keys;
-    pieces.push_back(std::move(worker.items));
-  }
+  std::vector<LabelBins> bins;
+  for (State::Worker& worker : state_->workers) bins.push_back(std::move(worker.bins));
   auto state = std::make_unique<LabelIndex::State>();
-  state->table.build(std::move(pieces), state_->labels, threads);
-  if (has_long_keys)
-    for (State::Worker& worker : state_->workers)
-      state->key_blocks.push_back(std::move(worker.arena).take());
+  state->table.build(std::move(bins), state_->labels, threads);
   return LabelIndex(std::move(state));
 }
 
@@ -177,7 +136,7 @@ struct SpineJoin::State {
   SpineJoinSpec spec;
   BestRows best;
   std::vector<Worker> workers;
-  std::vector<uint32_t> winners;  // by position, after finish(): the slot whose row the label shows
+  Buffer<uint32_t> winners;  // by position, after finish(): the slot whose row the label shows
   bool has_ties = false;
 };
 
@@ -298,7 +257,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
 void SpineJoin::finish(size_t threads) {
   State& state = *state_;
   const std::span<const LabelGroup> groups = state.table.groups();
-  std::vector<uint32_t> winners(state.table.slots());
+  Buffer<uint32_t> winners(state.table.slots());
   std::atomic<bool> has_ties =
       std::any_of(state.workers.begin(), state.workers.end(),
                   [&](const State::Worker& worker) { return state.shows_tie(worker); });
@@ -321,7 +280,7 @@ void SpineJoin::finish(size_t threads) {
   state.has_ties = has_ties;
   // By position, so that reading a label's row takes one step.
   size_t labels = state.table.labels();
-  state.winners.resize(labels);
+  state.winners = Buffer<uint32_t>(labels);
   parts = 1 + labels / 65'536;
   parallel_for(parts, threads, [&](size_t part) {
     for (size_t position = labels * part / parts; position < labels * (part + 1) / parts;

@@ -41,16 +41,4 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// For vectors that grow large: memory as that of a Buffer.
-template <typename T>
-struct ArrayAllocator {
-  using value_type = T;
-  ArrayAllocator() = default;
-  template <typename U>
-  ArrayAllocator(const ArrayAllocator<U>&) {}
-  T* allocate(size_t size) { return static_cast<T*>(allocate_array(size * sizeof(T))); }
-  void deallocate(T* memory, size_t) { std::free(memory); }
-  friend bool operator==(ArrayAllocator, ArrayAllocator) { return true; }
-};
-
 }  // namespace asof::kernel

@@ -13,12 +13,13 @@ namespace {
 constexpr int64_t kDay = 86'400'000'000;
 
 LabelTable table_of(const std::vector<std::pair<std::string, int64_t>>& labels) {
-  LabelItems items;
+  std::vector<LabelBins> bins;
+  bins.emplace_back(labels.size());
   for (size_t i = 0; i < labels.size(); ++i)
-    items.push_back({hash64(labels[i].first), labels[i].second, labels[i].first.data(),
-                     static_cast<uint32_t>(labels[i].first.size()), static_cast<uint32_t>(i)});
+    bins.front().add(hash64(labels[i].first), labels[i].second, labels[i].first,
+                     static_cast<uint32_t>(i));
   LabelTable table;
-  table.build({std::move(items)}, labels.size(), 1);
+  table.build(std::move(bins), labels.size(), 1);
   return table;
 }
 

@@ -1,8 +1,10 @@
 #include "asof/kernel/internal/label_table.h"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <bit>
+#include <cstring>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -12,15 +14,7 @@ namespace asof::kernel {
 
 namespace {
 
-constexpr unsigned kPartBits = 8;
-constexpr size_t kParts = size_t{1} << kPartBits;
-constexpr size_t kItemsAtOnce = 64 << 10;
-
-size_t part_of(uint64_t hash) { return hash >> (64 - kPartBits); }
-
-bool same_key(const LabelItem& a, const LabelItem& b) {
-  return a.hash == b.hash && a.key_view() == b.key_view();
-}
+constexpr size_t kPositionsAtOnce = 64 << 10;
 
 // Objects, not functions, so that sorting inlines them.
 constexpr auto kBefore = [](const LabelItem& a, const LabelItem& b) {
@@ -29,83 +23,112 @@ constexpr auto kBefore = [](const LabelItem& a, const LabelItem& b) {
 // Where two keys have one hash.
 constexpr auto kBeforeByKey = [](const LabelItem& a, const LabelItem& b) {
   if (a.hash != b.hash) return a.hash < b.hash;
-  if (int order = a.key_view().compare(b.key_view()); order != 0) return order < 0;
+  if (int order = a.key().compare(b.key()); order != 0) return order < 0;
   return a.time_us < b.time_us;
 };
 
-// Divides the items by the first bits of their hashes, so that the parts can be sorted independently of each other. Returns
-// where each part begins.
-std::array<size_t, kParts + 1> scatter(std::vector<LabelItems> pieces, Buffer<LabelItem>& out,
-                                       size_t threads) {
-  std::vector<std::span<const LabelItem>> chunks;
-  size_t total = 0;
-  for (const LabelItems& piece : pieces) {
-    total += piece.size();
-    for (size_t at = 0; at < piece.size(); at += kItemsAtOnce)
-      chunks.push_back(std::span(piece).subspan(at, std::min(kItemsAtOnce, piece.size() - at)));
+// A bin's items, sorted.
+struct SortedBin {
+  std::span<const LabelItem> items;
+  bool collides = false;  // two keys have one hash
+};
+
+// Sorts one bin after the other, in memory that stays in the cache.
+class BinSorter {
+ public:
+  // Until the next call. Most items find their place by the bits of the hash that follow the bin's.
+  SortedBin sort(std::vector<LabelBins>& workers, size_t bin) {
+    size_t total = 0;
+    for (const LabelBins& worker : workers) total += worker.size(bin);
+    if (total == 0) return {};
+    constexpr unsigned kMostBits = 16;
+    const unsigned bits = std::min(kMostBits, static_cast<unsigned>(std::bit_width(total)));
+    auto digit_of = [&](const LabelItem& item) {
+      return item.hash << LabelBins::kBits >> (64 - bits);
+    };
+    auto for_each = [&](const auto& visit) {
+      for (LabelBins& worker : workers)
+        worker.for_each_run(bin, [&](std::span<LabelItem> run) {
+          for (const LabelItem& item : run) visit(item);
+        });
+    };
+    ends_.assign((size_t{1} << bits) + 1, 0);
+    for_each([&](const LabelItem& item) { ++ends_[digit_of(item) + 1]; });
+    for (size_t digit = 1; digit < ends_.size(); ++digit) ends_[digit] += ends_[digit - 1];
+    if (sorted_.size() < total) sorted_ = Buffer<LabelItem>(total);
+    for_each([&](const LabelItem& item) { sorted_[ends_[digit_of(item)]++] = item; });
+    const std::span items(sorted_.data(), total);
+    SortedBin out{items};
+    size_t begin = 0;
+    for (const size_t end : ends_) {
+      if (end - begin > 1 && sort(items.subspan(begin, end - begin))) out.collides = true;
+      begin = end;
+    }
+    return out;
   }
-  std::vector<std::array<size_t, kParts>> places(chunks.size());
-  parallel_for(chunks.size(), threads, [&](size_t c) {
-    for (const LabelItem& item : chunks[c]) ++places[c][part_of(item.hash)];
-  });
-  std::array<size_t, kParts + 1> starts{};
-  size_t next = 0;
-  for (size_t part = 0; part < kParts; ++part) {
-    starts[part] = next;
-    for (std::array<size_t, kParts>& place : places) next += std::exchange(place[part], next);
+
+ private:
+  // Returns whether two keys have one hash.
+  static bool sort(std::span<LabelItem> items) {
+    std::sort(items.begin(), items.end(), kBefore);
+    bool collides = false;
+    for (size_t i = 1; i < items.size(); ++i)
+      collides =
+          collides || (items[i - 1].hash == items[i].hash && items[i - 1].key() != items[i].key());
+    if (collides) std::sort(items.begin(), items.end(), kBeforeByKey);
+    return collides;
   }
-  starts[kParts] = next;
-  out = Buffer<LabelItem>(total);
-  parallel_for(chunks.size(), threads, [&](size_t c) {
-    for (const LabelItem& item : chunks[c]) out[places[c][part_of(item.hash)]++] = item;
-  });
-  return starts;
-}
+
+  std::vector<size_t> ends_;  // by digit
+  Buffer<LabelItem> sorted_;
+};
 
 }  // namespace
 
-// The items whose hash begins alike, sorted; and where their groups and slots begin.
+// One bin: where its groups and slots begin.
 struct LabelTable::Part {
-  std::span<LabelItem> items;
+  size_t bin = 0;
   size_t groups = 0, slots = 0;
   size_t first_group = 0, first_slot = 0;
   size_t first_bucket = 0, end_bucket = 0;
   int64_t first_time_us = std::numeric_limits<int64_t>::max();
   int64_t last_time_us = std::numeric_limits<int64_t>::min();
-  bool collides = false;  // two keys have one hash
+  bool collides = false;       // two keys have one hash
+  bool has_long_keys = false;  // that do not fit into their groups
 
-  void sort_and_count() {
-    std::sort(items.begin(), items.end(), kBefore);
-    collides = has_collision();
-    if (collides) std::sort(items.begin(), items.end(), kBeforeByKey);
+  // Without collisions no key is looked at.
+  bool same_key(const LabelItem& a, const LabelItem& b) const {
+    return a.hash == b.hash && (!collides || a.key() == b.key());
+  }
+  void count(const SortedBin& sorted) {
+    collides = sorted.collides;
+    const std::span<const LabelItem> items = sorted.items;
     for (size_t i = 0; i < items.size(); ++i) {
-      const bool new_key = begins_key(i);
+      const bool new_key = i == 0 || !same_key(items[i - 1], items[i]);
       groups += new_key;
       slots += new_key || items[i - 1].time_us != items[i].time_us;
     }
   }
-
-  // Whether item i is the first of its key. Without collisions no key is looked at.
-  bool begins_key(size_t i) const {
-    return i == 0 || items[i - 1].hash != items[i].hash ||
-           (collides && !same_key(items[i - 1], items[i]));
-  }
-
- private:
-  bool has_collision() const {
-    for (size_t i = 1; i < items.size(); ++i)
-      if (items[i - 1].hash == items[i].hash && !same_key(items[i - 1], items[i])) return true;
-    return false;
-  }
 };
 
-void LabelTable::build(std::vector<LabelItems> pieces, size_t labels, size_t threads) {
-  Buffer<LabelItem> sorted;
-  const std::array<size_t, kParts + 1> starts = scatter(std::move(pieces), sorted, threads);
-  std::vector<Part> parts(kParts);
-  for (size_t i = 0; i < kParts; ++i)
-    parts[i].items = std::span(sorted.data() + starts[i], starts[i + 1] - starts[i]);
-  parallel_for(kParts, threads, [&](size_t i) { parts[i].sort_and_count(); });
+void LabelTable::build(std::vector<LabelBins> workers, size_t labels, size_t threads) {
+  std::vector<Part> parts(LabelBins::kBins);
+  std::atomic<size_t> next = 0;
+  parallel_for(std::max<size_t>(threads, 1), threads, [&](size_t) {
+    BinSorter sorter;
+    for (size_t bin = next++; bin < parts.size(); bin = next++) {
+      parts[bin].bin = bin;
+      const SortedBin sorted = sorter.sort(workers, bin);
+      parts[bin].count(sorted);
+      // Back to where they were, which is touched already.
+      size_t at = 0;
+      for (LabelBins& worker : workers)
+        worker.for_each_run(bin, [&](std::span<LabelItem> run) {
+          std::copy_n(sorted.items.data() + at, run.size(), run.data());
+          at += run.size();
+        });
+    }
+  });
   size_t groups = 0, slots = 0;
   for (Part& part : parts) {
     part.first_group = groups;
@@ -114,46 +137,54 @@ void LabelTable::build(std::vector<LabelItems> pieces, size_t labels, size_t thr
     slots += part.slots;
   }
   // About one group a bucket, and at least one bucket a part, so that each fills its own.
-  const unsigned bits = std::max(kPartBits, static_cast<unsigned>(std::bit_width(groups)));
+  const unsigned bits = std::max(LabelBins::kBits, static_cast<unsigned>(std::bit_width(groups)));
   const size_t buckets = size_t{1} << bits;
   shift_ = 64 - bits;
   first_groups_ = Buffer<uint32_t>(buckets + 1);
   first_groups_[buckets] = static_cast<uint32_t>(groups);
   groups_ = Buffer<LabelGroup>(groups);
   times_ = Buffer<int64_t>(slots);
-  slot_of_position_.assign(labels, kNoSlot);
-  parallel_for(kParts, threads, [&](size_t i) {
-    parts[i].first_bucket = buckets / kParts * i;
-    parts[i].end_bucket = buckets / kParts * (i + 1);
-    fill(parts[i]);
+  slot_of_position_ = Buffer<uint32_t>(labels);
+  parallel_for(labels / kPositionsAtOnce + 1, threads, [&](size_t i) {
+    const size_t begin = i * kPositionsAtOnce, end = std::min(begin + kPositionsAtOnce, labels);
+    std::fill(slot_of_position_.data() + begin, slot_of_position_.data() + end, kNoSlot);
+  });
+  parallel_for(parts.size(), threads, [&](size_t i) {
+    parts[i].first_bucket = buckets / parts.size() * i;
+    parts[i].end_bucket = buckets / parts.size() * (i + 1);
+    fill(workers, parts[i]);
   });
   for (const Part& part : parts) {
     first_time_us_ = std::min(first_time_us_, part.first_time_us);
     last_time_us_ = std::max(last_time_us_, part.last_time_us);
   }
+  if (std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.has_long_keys; }))
+    for (LabelBins& worker : workers) keys_.push_back(std::move(worker).take_keys());
 }
 
-void LabelTable::fill(Part& part) {
+void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
   auto group = static_cast<uint32_t>(part.first_group),
        slot = static_cast<uint32_t>(part.first_slot);
   size_t bucket = part.first_bucket;
-  for (size_t i = 0; i < part.items.size(); ++i) {
-    const LabelItem& item = part.items[i];
-    const bool new_key = part.begins_key(i);
-    bool new_time = new_key || part.items[i - 1].time_us != item.time_us;
-    if (new_time && i != 0) ++slot;
+  const LabelItem* before = nullptr;
+  auto add = [&](const LabelItem& item) {
+    const bool new_key = before == nullptr || !part.same_key(*before, item);
+    const bool new_time = new_key || before->time_us != item.time_us;
+    if (new_time && before != nullptr) ++slot;
     if (new_key) {
-      if (i != 0) ++group;
+      if (before != nullptr) ++group;
       for (; bucket <= item.hash >> shift_; ++bucket) first_groups_[bucket] = group;
       LabelGroup& added = *new (&groups_[group]) LabelGroup();
+      const std::string_view key = item.key();
       added.hash = item.hash;
       added.begin = slot;
       added.first_time_us = item.time_us;
-      added.key_size = item.key_size;
-      if (item.key_size > LabelGroup::kInlineKey) {
-        added.key_elsewhere = item.key;
-      } else if (item.key_size != 0) {
-        std::memcpy(added.key_in_place, item.key, item.key_size);
+      added.key_size = static_cast<uint32_t>(key.size());
+      if (key.size() > LabelGroup::kInlineKey) {
+        added.key_elsewhere = key.data();
+        part.has_long_keys = true;
+      } else if (!key.empty()) {
+        std::memcpy(added.key_in_place, key.data(), key.size());
       }
     }
     groups_[group].last_time_us = item.time_us;
@@ -162,7 +193,12 @@ void LabelTable::fill(Part& part) {
     part.first_time_us = std::min(part.first_time_us, item.time_us);
     part.last_time_us = std::max(part.last_time_us, item.time_us);
     slot_of_position_[item.position] = slot;
-  }
+    before = &item;
+  };
+  for (LabelBins& worker : workers)
+    worker.for_each_run(part.bin, [&](std::span<LabelItem> run) {
+      for (const LabelItem& item : run) add(item);
+    });
   for (; bucket < part.end_bucket; ++bucket)
     first_groups_[bucket] = static_cast<uint32_t>(part.first_group + part.groups);
 }

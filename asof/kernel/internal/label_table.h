@@ -1,15 +1,15 @@
 // LabelTable: labels by key and time, read by many threads while feature rows stream by.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
-#include <new>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "asof/kernel/internal/buffer.h"
+#include "asof/kernel/internal/label_bins.h"
 
 namespace asof::kernel {
 
@@ -38,23 +38,12 @@ struct alignas(64) LabelGroup {
 };
 static_assert(sizeof(LabelGroup) == 64);
 
-// A label as it was collected.
-struct LabelItem {
-  uint64_t hash;
-  int64_t time_us;
-  const char* key;
-  uint32_t key_size;
-  uint32_t position;
-  std::string_view key_view() const { return {key, key_size}; }
-};
-using LabelItems = std::vector<LabelItem, ArrayAllocator<LabelItem>>;
-
 // Groups stand in the order of their hashes, and slots in that of their groups; buckets divide groups by the first bits of the hash.
 // Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
 class LabelTable {
  public:
-  // The items of each piece in any order; their keys must live as long as the table.
-  void build(std::vector<LabelItems> pieces, size_t labels, size_t threads);
+  // From the bins of each worker. `labels`: how many positions there are.
+  void build(std::vector<LabelBins> workers, size_t labels, size_t threads);
 
   void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(&first_groups_[hash >> shift_]); }
   // Where the key's group is, if there is one. After prefetch_bucket().
@@ -81,13 +70,14 @@ class LabelTable {
 
  private:
   struct Part;
-  void fill(Part& part);
+  void fill(std::vector<LabelBins>& workers, Part& part);
 
   unsigned shift_ = 63;
   Buffer<uint32_t> first_groups_;  // by bucket, and the end
   Buffer<LabelGroup> groups_;
-  Buffer<int64_t> times_;                   // by slot
-  std::vector<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
+  Buffer<int64_t> times_;              // by slot
+  Buffer<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
+  std::vector<KeyArena> keys_;         // those too long for their group
   int64_t first_time_us_ = std::numeric_limits<int64_t>::max();
   int64_t last_time_us_ = std::numeric_limits<int64_t>::min();
 };

@@ -2,30 +2,56 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
-#include <set>
+#include <random>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "asof/base/hash.h"
 
 namespace asof::kernel {
 namespace {
 
 // Labels of keys whose hashes a test chooses.
 struct Labels {
+  struct Label {
+    uint64_t hash;
+    std::string key;
+    int64_t time_us;
+  };
   void add(uint64_t hash, const std::string& key, int64_t time_us) {
-    const std::string& kept = *keys.insert(key).first;
-    items.push_back({hash, time_us, kept.data(), static_cast<uint32_t>(kept.size()),
-                     static_cast<uint32_t>(items.size())});
+    all.push_back({hash, key, time_us});
   }
-  LabelTable build(size_t pieces) const {
-    std::vector<LabelItems> divided(pieces);
-    for (size_t i = 0; i < items.size(); ++i) divided[i % pieces].push_back(items[i]);
+  LabelTable build(size_t workers, size_t expected) const {
+    std::vector<LabelBins> bins;
+    for (size_t i = 0; i < workers; ++i) bins.emplace_back(expected);
+    for (size_t i = 0; i < all.size(); ++i)
+      bins[i % workers].add(all[i].hash, all[i].time_us, all[i].key, static_cast<uint32_t>(i));
     LabelTable table;
-    table.build(std::move(divided), items.size(), 2);
+    table.build(std::move(bins), all.size(), 2);
     return table;
   }
-  std::set<std::string> keys;
-  std::vector<LabelItem> items;
+  std::vector<Label> all;
 };
+
+// Each label has a slot of its own key and time, and no other label's.
+void expect_all_found(const Labels& labels, const LabelTable& table) {
+  std::map<uint32_t, std::pair<std::string, int64_t>> owner;  // of each slot
+  for (size_t i = 0; i < labels.all.size(); ++i) {
+    const Labels::Label& label = labels.all[i];
+    const LabelGroup* group = table.find(label.hash, label.key);
+    ASSERT_NE(group, nullptr);
+    ASSERT_EQ(group->key(), label.key);
+    const uint32_t slot = table.slot_of(i);
+    ASSERT_EQ(table.time_of(slot), label.time_us);
+    ASSERT_EQ(table.slot_at(*group, label.time_us), slot);
+    const std::pair<std::string, int64_t> wanted{label.key, label.time_us};
+    ASSERT_EQ(owner.emplace(slot, wanted).first->second, wanted);
+  }
+  EXPECT_EQ(owner.size(), table.slots());
+}
 
 TEST(LabelTable, TellsKeysOfOneHashApart) {
   const std::string long_key(40, 'k');
@@ -34,26 +60,39 @@ TEST(LabelTable, TellsKeysOfOneHashApart) {
     for (const int64_t time : {30, 10, 20, 10})
       for (const std::string& key : {std::string("a"), std::string("b"), long_key + "a", long_key})
         labels.add(hash, key + std::to_string(hash), time);
-  for (const size_t pieces : {1, 3}) {
-    const LabelTable table = labels.build(pieces);
+  for (const size_t workers : {1, 3}) {
+    const LabelTable table = labels.build(workers, labels.all.size());
     EXPECT_EQ(table.groups().size(), 12u);
     EXPECT_EQ(table.slots(), 36u);
     EXPECT_EQ(table.last_time_us(), 30);
-    EXPECT_LE(table.first_time_us(), table.last_time_us());
-    std::map<uint32_t, std::pair<std::string, int64_t>> owner;  // of each slot
-    for (const LabelItem& item : labels.items) {
-      const LabelGroup* group = table.find(item.hash, item.key_view());
-      ASSERT_NE(group, nullptr);
-      EXPECT_EQ(group->key(), item.key_view());
-      EXPECT_EQ(group->count, 3u);
-      const uint32_t slot = table.slot_of(item.position);
-      EXPECT_EQ(table.time_of(slot), item.time_us);
-      EXPECT_EQ(table.slot_at(*group, item.time_us), slot);
-      const std::pair<std::string, int64_t> wanted{std::string(item.key_view()), item.time_us};
-      EXPECT_EQ(owner.emplace(slot, wanted).first->second, wanted);
-    }
+    EXPECT_EQ(table.first_time_us(), 10);
+    for (const LabelGroup& group : table.groups()) EXPECT_EQ(group.count, 3u);
+    expect_all_found(labels, table);
     EXPECT_EQ(table.find(7, "a0"), nullptr);
     EXPECT_EQ(table.find(8, "a7"), nullptr);
+  }
+}
+
+// Keys of every size around those that fit into an item and into a group; more labels than were expected; and bins in which many
+// hashes begin alike.
+TEST(LabelTable, FindsEveryLabelOfManyKeys) {
+  Labels labels;
+  std::mt19937_64 random(7);
+  for (size_t key = 0; key < 3'000; ++key) {
+    std::string bytes(key % 40, 'k');
+    bytes += std::to_string(key);
+    const uint64_t hash = key % 3 == 0 ? hash64(bytes) : hash64(bytes) >> (key % 48);
+    for (size_t time = 0; time < 1 + key % 5; ++time)
+      labels.add(hash, bytes, static_cast<int64_t>(random() % 100));
+  }
+  std::shuffle(labels.all.begin(), labels.all.end(), random);
+  for (const size_t expected : {size_t{0}, labels.all.size()}) {
+    const LabelTable table = labels.build(2, expected);
+    EXPECT_EQ(table.groups().size(), 3'000u);
+    EXPECT_TRUE(
+        std::is_sorted(table.groups().begin(), table.groups().end(),
+                       [](const LabelGroup& a, const LabelGroup& b) { return a.hash < b.hash; }));
+    expect_all_found(labels, table);
   }
 }
 
