@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint32_t kSlotsInLine = 5;  // on average
 constexpr uint32_t kLinesAtOnce = 4096;
+constexpr size_t kRowsAhead = 24;  // whose lines are on their way to the cache
 
 // Inlined into functions for other machines, each of which the compiler then makes its own vectors of.
 [[gnu::always_inline]] inline void write_ages(const Ages& ages, const int64_t* times_us,
@@ -100,10 +101,16 @@ bool GapFilter::may_win(uint32_t line, uint64_t hash, uint32_t age) const {
 // The last of the steps of candidates(), for each kind of machine: `out` holds the row's lines, and then those that are kept. A
 // vector's lanes are aligned words, so that each is read whole, whatever another thread writes beside it.
 struct GapFilter::Loops {
+  [[gnu::always_inline]] static void prefetch(const GapFilter& filter, const uint32_t* out,
+                                              size_t row, size_t rows) {
+    if (row < rows) __builtin_prefetch(&filter.lines_[out[row]]);
+  }
+
   [[gnu::always_inline]] static size_t keep(const GapFilter& filter, const uint64_t* hashes,
                                             const uint32_t* ages, size_t rows, uint32_t* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
+      prefetch(filter, out, row + kRowsAhead, rows);
       const uint32_t line = out[row];
       out[kept] = static_cast<uint32_t>(row);
       kept += filter.may_win(line, hashes[row], ages[row]) ? 1 : 0;
@@ -119,6 +126,7 @@ struct GapFilter::Loops {
     const __m512i any_word = _mm512_set1_epi32(-1);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
+      prefetch(filter, out, row + kRowsAhead, rows);
       const __m512i words = _mm512_load_si512(&filter.lines_[out[row]]);
       const __m512i age = _mm512_set1_epi32(static_cast<int>(ages[row]));
       const __m512i tag = _mm512_set1_epi32(static_cast<int>(tag_of(hashes[row])));
@@ -151,6 +159,7 @@ struct GapFilter::Loops {
                                                   uint32_t* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
+      prefetch(filter, out, row + kRowsAhead, rows);
       const auto* halves = reinterpret_cast<const __m256i*>(&filter.lines_[out[row]]);
       const __m256i age = _mm256_set1_epi32(static_cast<int>(ages[row]));
       const __m256i tag = _mm256_set1_epi32(static_cast<int>(tag_of(hashes[row])));
@@ -166,10 +175,8 @@ struct GapFilter::Loops {
 
 size_t GapFilter::candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows,
                              uint32_t* out) const {
-  for (size_t row = 0; row < rows; ++row) {
-    out[row] = line_of(hashes[row]);
-    __builtin_prefetch(&lines_[out[row]]);
-  }
+  for (size_t row = 0; row < rows; ++row) out[row] = line_of(hashes[row]);
+  for (size_t row = 0; row < kRowsAhead; ++row) Loops::prefetch(*this, out, row, rows);
 #if defined(__x86_64__)
   if (simd_ == Simd::kAvx512) return Loops::keep_avx512(*this, hashes, ages, rows, out);
   if (simd_ == Simd::kAvx2) return Loops::keep_avx2(*this, hashes, ages, rows, out);
