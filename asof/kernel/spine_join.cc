@@ -256,7 +256,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
 
 void SpineJoin::finish(size_t threads) {
   State& state = *state_;
-  const std::span<const LabelGroup> groups = state.table.groups();
+  const LabelGroups& groups = state.table.groups();
   Buffer<uint32_t> winners(state.table.slots());
   std::atomic<bool> has_ties =
       std::any_of(state.workers.begin(), state.workers.end(),
@@ -265,7 +265,7 @@ void SpineJoin::finish(size_t threads) {
   parallel_for(parts, threads, [&](size_t part) {
     for (size_t i = groups.size() * part / parts; i < groups.size() * (part + 1) / parts; ++i) {
       uint32_t leader = kNoSlot;
-      for (uint32_t slot = groups[i].begin; slot < groups[i].begin + groups[i].count; ++slot) {
+      for (uint32_t slot = groups[i].begin; slot < state.table.slots_end(groups[i]); ++slot) {
         if (!state.best.is_empty(slot)) {
           const auto order = leader == kNoSlot ? std::strong_ordering::greater
                                                : state.best.row(slot) <=> state.best.row(leader);

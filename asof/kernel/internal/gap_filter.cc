@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <span>
+#include <ranges>
 
 #include "asof/base/check.h"
 #include "asof/base/executor.h"
@@ -62,24 +62,26 @@ GapFilter::GapFilter(const LabelTable& table, size_t threads, Simd simd)
 }
 
 void GapFilter::fill(const LabelTable& table, uint32_t begin, uint32_t end) {
-  const std::span<const LabelGroup> groups = table.groups();
-  auto group = std::partition_point(groups.begin(), groups.end(), [&](const LabelGroup& candidate) {
-    return line_of(candidate.hash) < begin;
-  });
+  const LabelGroups& groups = table.groups();
+  const std::ranges::iota_view numbers(size_t{0}, groups.size());
+  size_t group = static_cast<size_t>(
+      std::ranges::partition_point(
+          numbers, [&](size_t candidate) { return line_of(groups[candidate].hash) < begin; }) -
+      numbers.begin());
   for (uint32_t line = begin; line < end; ++line) {
-    const auto first_slot =
-        group == groups.end() ? static_cast<uint32_t>(table.slots()) : group->begin;
-    first_slots_[line] = first_slot;
+    first_slots_[line] =
+        group == groups.size() ? static_cast<uint32_t>(table.slots()) : groups[group].begin;
     std::array<uint32_t, kLanes> words;
     words.fill(kNoWord);
     uint32_t lane = 0;
-    for (; group != groups.end() && line_of(group->hash) == line; ++group) {
+    for (; group != groups.size() && line_of(groups[group].hash) == line; ++group) {
       uint32_t oldest = Ages::kOldest;
-      for (uint32_t slot = group->begin; slot < group->begin + group->count; ++slot, ++lane) {
+      const uint32_t end = table.slots_end(groups[group]);
+      for (uint32_t slot = groups[group].begin; slot < end; ++slot, ++lane) {
         if (lane == kLanes) words[0] = kAnyWord;
         if (lane >= kLanes) continue;
         const uint32_t youngest = ages_.of(table.time_of(slot));
-        words[lane] = tag_of(group->hash) << kTagAt | oldest << kAgeBits | youngest;
+        words[lane] = tag_of(groups[group].hash) << kTagAt | oldest << kAgeBits | youngest;
         oldest = youngest;
       }
     }

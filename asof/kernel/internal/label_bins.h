@@ -2,6 +2,7 @@
 // be sorted by itself.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +74,7 @@ class LabelBins {
     if (bin.last == nullptr || bin.last->size == kItemsInRun) append_run(bin);
     LabelItem& item = bin.last->items[bin.last->size++];
     ++bin.size;
+    longest_key_ = std::max(longest_key_, key.size());
     item.hash = hash;
     item.time_us = time_us;
     item.position = position;
@@ -80,6 +82,7 @@ class LabelBins {
   }
 
   size_t size(size_t bin) const { return bins_[bin].size; }
+  size_t longest_key() const { return longest_key_; }
   // Calls visit(std::span<LabelItem>) with the bin's items, run by run.
   template <typename Visit>
   void for_each_run(size_t bin, const Visit& visit) {
@@ -108,6 +111,7 @@ class LabelBins {
   std::array<Bin, kBins> bins_;
   std::vector<Buffer<Run>> blocks_;
   size_t next_run_ = 0;  // of the last block
+  size_t longest_key_ = 0;
   KeyArena arena_;
 };
 

@@ -12,6 +12,32 @@
 
 namespace asof::kernel {
 
+LabelGroups::LabelGroups(size_t size, size_t longest_key, size_t slots)
+    : stride_(longest_key <= LabelGroup::kInlineKey ? sizeof(LabelGroup) : 2 * sizeof(LabelGroup)),
+      size_(size),
+      memory_((size + 1) * stride_) {
+  auto& end = *new (memory_.data() + size * stride_) LabelGroup{};
+  end.begin = static_cast<uint32_t>(slots);
+}
+
+LabelGroup& LabelGroups::add(size_t i, const LabelItem& item, uint32_t begin) {
+  char* memory = memory_.data() + i * stride_;
+  auto& group = *new (memory) LabelGroup;
+  group.hash = item.hash;
+  group.first_time_us = item.time_us;
+  group.begin = begin;
+  group.has_more_times = false;
+  const std::string_view key = item.key();
+  if (has_room_for(key.size())) {
+    group.key_size = static_cast<uint8_t>(key.size() & kElsewhere);
+    if (!key.empty()) std::memcpy(memory + LabelGroup::kHeader, key.data(), key.size());
+  } else {
+    group.key_size = kElsewhere;
+    std::memcpy(memory + LabelGroup::kHeader, item.key_bytes, sizeof(const char*));
+  }
+  return group;
+}
+
 namespace {
 
 constexpr size_t kPositionsAtOnce = 64 << 10;
@@ -93,8 +119,7 @@ struct LabelTable::Part {
   size_t first_bucket = 0, end_bucket = 0;
   int64_t first_time_us = std::numeric_limits<int64_t>::max();
   int64_t last_time_us = std::numeric_limits<int64_t>::min();
-  bool collides = false;       // two keys have one hash
-  bool has_long_keys = false;  // that do not fit into their groups
+  bool collides = false;  // two keys have one hash
 
   // Without collisions no key is looked at.
   bool same_key(const LabelItem& a, const LabelItem& b) const {
@@ -142,7 +167,9 @@ void LabelTable::build(std::vector<LabelBins> workers, size_t labels, size_t thr
   shift_ = 64 - bits;
   first_groups_ = Buffer<uint32_t>(buckets + 1);
   first_groups_[buckets] = static_cast<uint32_t>(groups);
-  groups_ = Buffer<LabelGroup>(groups);
+  size_t longest_key = 0;
+  for (const LabelBins& worker : workers) longest_key = std::max(longest_key, worker.longest_key());
+  groups_ = LabelGroups(groups, longest_key, slots);
   times_ = Buffer<int64_t>(slots);
   slot_of_position_ = Buffer<uint32_t>(labels);
   parallel_for(labels / kPositionsAtOnce + 1, threads, [&](size_t i) {
@@ -158,7 +185,7 @@ void LabelTable::build(std::vector<LabelBins> workers, size_t labels, size_t thr
     first_time_us_ = std::min(first_time_us_, part.first_time_us);
     last_time_us_ = std::max(last_time_us_, part.last_time_us);
   }
-  if (std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.has_long_keys; }))
+  if (!groups_.has_room_for(longest_key))
     for (LabelBins& worker : workers) keys_.push_back(std::move(worker).take_keys());
 }
 
@@ -167,6 +194,7 @@ void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
        slot = static_cast<uint32_t>(part.first_slot);
   size_t bucket = part.first_bucket;
   const LabelItem* before = nullptr;
+  LabelGroup* current = nullptr;
   auto add = [&](const LabelItem& item) {
     const bool new_key = before == nullptr || !part.same_key(*before, item);
     const bool new_time = new_key || before->time_us != item.time_us;
@@ -174,21 +202,9 @@ void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
     if (new_key) {
       if (before != nullptr) ++group;
       for (; bucket <= item.hash >> shift_; ++bucket) first_groups_[bucket] = group;
-      LabelGroup& added = *new (&groups_[group]) LabelGroup();
-      const std::string_view key = item.key();
-      added.hash = item.hash;
-      added.begin = slot;
-      added.first_time_us = item.time_us;
-      added.key_size = static_cast<uint32_t>(key.size());
-      if (key.size() > LabelGroup::kInlineKey) {
-        added.key_elsewhere = key.data();
-        part.has_long_keys = true;
-      } else if (!key.empty()) {
-        std::memcpy(added.key_in_place, key.data(), key.size());
-      }
+      current = &groups_.add(group, item, slot);
     }
-    groups_[group].last_time_us = item.time_us;
-    groups_[group].count = slot - groups_[group].begin + 1;
+    current->has_more_times = slot != current->begin;
     times_[slot] = item.time_us;
     part.first_time_us = std::min(part.first_time_us, item.time_us);
     part.last_time_us = std::max(part.last_time_us, item.time_us);
@@ -206,20 +222,22 @@ void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
 const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {
   const uint32_t* first = &first_groups_[hash >> shift_];
   for (uint32_t i = first[0]; i < first[1]; ++i)
-    if (groups_[i].hash == hash && groups_[i].key() == key) return &groups_[i];
+    if (groups_[i].hash == hash && groups_.key(groups_[i]) == key) return &groups_[i];
   return nullptr;
 }
 
 uint32_t LabelTable::slot_at(const LabelGroup& group, int64_t from_us) const {
-  if (from_us > group.last_time_us) return kNoSlot;
   if (from_us <= group.first_time_us) return group.begin;
+  if (!group.has_more_times) return kNoSlot;
   // Halved without a branch: which half it is cannot be foretold.
+  const uint32_t end = slots_end(group);
   const int64_t* at = times_.data() + group.begin;
-  for (uint32_t rest = group.count; rest > 1; rest -= rest / 2) {
+  for (uint32_t rest = end - group.begin; rest > 1; rest -= rest / 2) {
     const uint32_t half = rest / 2;
     at += half * static_cast<uint32_t>(at[half - 1] < from_us);
   }
-  return static_cast<uint32_t>(at - times_.data()) + (*at < from_us ? 1 : 0);
+  const auto slot = static_cast<uint32_t>(at - times_.data()) + (*at < from_us ? 1 : 0);
+  return slot == end ? kNoSlot : slot;
 }
 
 }  // namespace asof::kernel
