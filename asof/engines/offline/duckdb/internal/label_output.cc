@@ -46,10 +46,12 @@ Result<OutputKind> output_kind(const store::TrainingOutput& output) {
                {}, "name the output file with one of the two");
 }
 
-size_t row_group_rows(size_t columns) {
-  constexpr size_t kCells = size_t{1} << 23;
-  constexpr size_t kLeast = 2048, kMost = 122'880;
-  return std::clamp(kCells / std::max<size_t>(columns, 1), kLeast, kMost) / 64 * 64;
+size_t row_group_rows(size_t columns, uint64_t rows) {
+  constexpr size_t kCells = size_t{1} << 23, kGroups = 4;
+  constexpr size_t kLeast = 2048, kEnough = 16'384, kMost = 122'880;
+  const size_t held = std::clamp(kCells / std::max<size_t>(columns, 1), kLeast, kMost);
+  const size_t shared = std::max<size_t>(kEnough, (rows + kGroups - 1) / kGroups + 63);
+  return std::min(held, shared) / 64 * 64;
 }
 
 Result<void> check_output(const store::TrainingOutput& output, std::vector<std::string> inputs,

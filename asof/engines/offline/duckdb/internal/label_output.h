@@ -15,9 +15,9 @@ enum class OutputKind { kParquet, kCsv };
 // Errors: kInvalid for a name that ends otherwise.
 Result<OutputKind> output_kind(const store::TrainingOutput& output);
 
-// Rows of a Parquet row group of so many columns, a multiple of 64. Row groups are encoded in parallel, each by one thread: wide
-// rows, which take long, make small ones.
-size_t row_group_rows(size_t columns);
+// Rows of a row group of a Parquet file of so many columns and rows, a multiple of 64. Row groups are encoded in parallel, each by
+// one thread: wide rows, which take long, make small ones, and no file of tens of thousands of rows is a single one.
+size_t row_group_rows(size_t columns, uint64_t rows);
 
 // Refuses an output of no known kind, in no folder, or onto one of the files that the labels (`inputs`: paths and globs) or
 // the sources are read from.

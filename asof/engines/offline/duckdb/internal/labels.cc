@@ -17,15 +17,16 @@ namespace {
 // The caller's columns get names of our own: theirs may be anything, `rowid` among it.
 std::string column_name(size_t index) { return fmt::format("c{}", index); }
 
-// What COPY is told of an output of so many columns.
-std::string copy_options(const store::TrainingOutput& output, OutputKind kind, size_t columns) {
+// What COPY is told of an output of so many columns and rows.
+std::string copy_options(const store::TrainingOutput& output, OutputKind kind, size_t columns,
+                         uint64_t rows) {
   if (kind == OutputKind::kCsv) return "FORMAT csv, HEADER true";
   std::string metadata;
   for (const auto& [key, value] : output.metadata)
     metadata +=
         fmt::format("{}{}: {}", metadata.empty() ? "" : ", ", quote_text(key), quote_text(value));
   return fmt::format("FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {}",
-                     row_group_rows(columns)) +
+                     row_group_rows(columns, rows)) +
          (metadata.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", metadata));
 }
 
@@ -262,7 +263,7 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output, const Rang
   ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(const OutputKind kind, output_kind(output));
   const Cells cells = kind == OutputKind::kCsv ? Cells::kCsv : Cells::kTyped;
-  const std::string options = copy_options(output, kind, output_columns(results).size());
+  const std::string options = copy_options(output, kind, output_columns(results).size(), rows_);
   std::lock_guard hold(lock_);
   return write_whole(
       output, instance_->options().directory, [&](const std::string& temporary) -> Result<void> {
@@ -289,7 +290,7 @@ Result<void> DuckdbLabels::write_kept(const store::TrainingOutput& output) {
   ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(const OutputKind kind, output_kind(output));
   const Cells cells = kind == OutputKind::kCsv ? Cells::kCsv : Cells::kTyped;
-  const std::string options = copy_options(output, kind, kept_columns_.size());
+  const std::string options = copy_options(output, kind, kept_columns_.size(), rows_);
   std::string list;
   for (const OutputColumn& column : kept_columns_)
     list += (list.empty() ? "" : ", ") +

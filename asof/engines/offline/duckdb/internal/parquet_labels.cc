@@ -340,7 +340,7 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
   constexpr parquet::Codec kCodec = parquet::Codec::kSnappy;
   ASOF_TRY_ASSIGN(const std::unique_ptr<parquet::FileWriter> writer,
                   parquet::FileWriter::create(path, columns));
-  const size_t rows_at_once = row_group_rows(columns.size());
+  const size_t rows_at_once = row_group_rows(columns.size(), rows_);
   ASOF_TRY(for_each_piece(rows_at_once, [&](size_t first, size_t rows, size_t) {
     std::vector<parquet::EncodedChunk> chunks;
     for (size_t i = 0; i < columns_.size(); ++i)
