@@ -38,11 +38,14 @@ asof_static_library(zstd libzstd.a zstd.h)
 asof_static_library(snappy libsnappy.a snappy.h)
 asof_static_library(lz4 liblz4.a lz4.h)
 asof_static_library(sqlite3 libsqlite3.a sqlite3.h Threads::Threads ${CMAKE_DL_LIBS} m)
+# DuckDB's engine loads its library when it is first asked for something; only tests and benchmarks are linked with it.
+asof_third_party(duckdb ${CMAKE_DL_LIBS})
+target_include_directories(asof_3p_duckdb SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/duckdb/include>)
+list(APPEND CMAKE_BUILD_RPATH ${ASOF_THIRD_PARTY}/duckdb/lib)
 add_library(asof_duckdb SHARED IMPORTED GLOBAL)
 set_target_properties(asof_duckdb PROPERTIES IMPORTED_LOCATION ${ASOF_THIRD_PARTY}/duckdb/lib/libduckdb.so
                       IMPORTED_SONAME libduckdb.so)
-asof_third_party(duckdb asof_duckdb)
-target_include_directories(asof_3p_duckdb SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/duckdb/include>)
+target_link_libraries(asof_duckdb INTERFACE asof_3p_duckdb)
 
 asof_third_party(boost Threads::Threads)
 target_include_directories(asof_3p_boost SYSTEM INTERFACE $<BUILD_INTERFACE:${ASOF_THIRD_PARTY}/boost/include>)

@@ -407,18 +407,18 @@ class ParquetLabelsReading : public ParquetReading {
  protected:
   std::vector<std::string> lines(const std::string& query) {
     duckdb_result result;
-    EXPECT_EQ(duckdb_query(connection_, query.c_str(), &result), DuckDBSuccess)
-        << duckdb_result_error(&result);
+    EXPECT_EQ(::duckdb_query(connection_, query.c_str(), &result), DuckDBSuccess)
+        << ::duckdb_result_error(&result);
     std::vector<std::string> out;
-    for (idx_t row = 0; row < duckdb_row_count(&result); ++row) {
+    for (idx_t row = 0; row < ::duckdb_row_count(&result); ++row) {
       std::string& line = out.emplace_back();
-      for (idx_t column = 0; column < duckdb_column_count(&result); ++column) {
-        char* value = duckdb_value_varchar(&result, column, row);
+      for (idx_t column = 0; column < ::duckdb_column_count(&result); ++column) {
+        char* value = ::duckdb_value_varchar(&result, column, row);
         line += std::string(value == nullptr ? "NULL" : value) + "|";
-        duckdb_free(value);
+        ::duckdb_free(value);
       }
     }
-    duckdb_destroy_result(&result);
+    ::duckdb_destroy_result(&result);
     return out;
   }
   Shown shown(const std::string& text, bool here, const std::string& time_column = "t",

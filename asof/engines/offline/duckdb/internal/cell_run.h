@@ -2,8 +2,6 @@
 // order of the labels.
 #pragma once
 
-#include <duckdb.h>
-
 #include <map>
 #include <mutex>
 #include <span>
@@ -12,6 +10,7 @@
 
 #include "asof/engines/offline/duckdb/internal/callbacks.h"
 #include "asof/engines/offline/duckdb/internal/connection.h"
+#include "asof/engines/offline/duckdb/internal/library.h"
 #include "asof/store/offline_store.h"
 
 namespace asof::engines::offline::duckdb {

@@ -102,6 +102,7 @@ std::shared_ptr<Database> Database::make(DatabaseOptions options, Prepare prepar
 }
 
 Result<void> Database::start() {
+  ASOF_TRY(load_library());
   duckdb_config config = nullptr;
   if (duckdb_create_config(&config) != DuckDBSuccess)
     return error(ErrorCode::kExhausted, "no memory for DuckDB");

@@ -1,8 +1,6 @@
 // Database and Connection: DuckDB's C API as values that clean up after themselves, its failures as our errors.
 #pragma once
 
-#include <duckdb.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "asof/base/result.h"
+#include "asof/engines/offline/duckdb/internal/library.h"
 
 namespace asof::engines::offline::duckdb {
 

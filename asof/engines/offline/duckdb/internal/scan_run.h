@@ -4,8 +4,6 @@
 // `SELECT bool_or(asof_sink(token, columns…)) FROM …` is the way out that costs nothing beyond the scan.
 #pragma once
 
-#include <duckdb.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "asof/engines/offline/duckdb/internal/callbacks.h"
+#include "asof/engines/offline/duckdb/internal/library.h"
 #include "asof/engines/offline/duckdb/internal/native_type.h"
 #include "asof/engines/offline/duckdb/internal/time_zone.h"
 #include "asof/store/offline_store.h"

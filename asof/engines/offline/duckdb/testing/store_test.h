@@ -31,15 +31,15 @@ class StoreTest : public ::testing::Test {
   void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "asof-duckdb-XXXXXX").string();
     directory_ = mkdtemp(pattern.data());
-    ASSERT_EQ(duckdb_open(nullptr, &database_), DuckDBSuccess);
-    ASSERT_EQ(duckdb_connect(database_, &connection_), DuckDBSuccess);
+    ASSERT_EQ(::duckdb_open(nullptr, &database_), DuckDBSuccess);
+    ASSERT_EQ(::duckdb_connect(database_, &connection_), DuckDBSuccess);
     sql("SET TimeZone = 'UTC'");
     store_ = open();
   }
   void TearDown() override {
     store_.reset();
-    duckdb_disconnect(&connection_);
-    duckdb_close(&database_);
+    ::duckdb_disconnect(&connection_);
+    ::duckdb_close(&database_);
     std::filesystem::remove_all(directory_);
   }
 
@@ -52,19 +52,19 @@ class StoreTest : public ::testing::Test {
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   void sql(const std::string& text) {
     duckdb_result result;
-    ASSERT_EQ(duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
-        << duckdb_result_error(&result) << "\n"
+    ASSERT_EQ(::duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
+        << ::duckdb_result_error(&result) << "\n"
         << text;
-    duckdb_destroy_result(&result);
+    ::duckdb_destroy_result(&result);
   }
   std::string cell(const std::string& text) {
     duckdb_result result;
-    EXPECT_EQ(duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
-        << duckdb_result_error(&result);
-    char* value = duckdb_value_varchar(&result, 0, 0);
+    EXPECT_EQ(::duckdb_query(connection_, text.c_str(), &result), DuckDBSuccess)
+        << ::duckdb_result_error(&result);
+    char* value = ::duckdb_value_varchar(&result, 0, 0);
     std::string out = value == nullptr ? "NULL" : value;
-    duckdb_free(value);
-    duckdb_destroy_result(&result);
+    ::duckdb_free(value);
+    ::duckdb_destroy_result(&result);
     return out;
   }
   // `options`: more of COPY's, with commas between.
