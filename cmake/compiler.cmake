@@ -12,7 +12,8 @@ endif()
 
 if(ASOF_SANITIZE)
   add_compile_options(-fsanitize=${ASOF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
-  add_link_options(-fsanitize=${ASOF_SANITIZE})
+  # A sanitizer's dlopen looks where the program itself may only with an rpath of the old kind.
+  add_link_options(-fsanitize=${ASOF_SANITIZE} -Wl,--disable-new-dtags)
 endif()
 
 find_program(ASOF_CCACHE ccache)

@@ -59,14 +59,16 @@ void* allocate_array(size_t bytes) {
 }
 
 // Straight from the system, whose pages are zero: memory of the heap may have been used before.
-ZeroedArray::ZeroedArray(size_t bytes) : mapped_(bytes + kHugePage) {
+ZeroedArray::ZeroedArray(size_t bytes)
+    : mapped_(is_worth_huge_pages(bytes) ? bytes + kHugePage : std::max<size_t>(bytes, 1)) {
   mapping_ = mapped_ < bytes ? MAP_FAILED
                              : mmap(nullptr, mapped_, PROT_READ | PROT_WRITE,
                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping_ == MAP_FAILED) throw std::bad_alloc();
-  const auto start = reinterpret_cast<uintptr_t>(mapping_);
-  data_ = static_cast<char*>(mapping_) + (kHugePage - start % kHugePage) % kHugePage;
-  if (is_worth_huge_pages(bytes)) madvise(data_, bytes, MADV_HUGEPAGE);
+  data_ = static_cast<char*>(mapping_);
+  if (!is_worth_huge_pages(bytes)) return;
+  data_ += (kHugePage - reinterpret_cast<uintptr_t>(mapping_) % kHugePage) % kHugePage;
+  madvise(data_, bytes, MADV_HUGEPAGE);
 }
 
 ZeroedArray::~ZeroedArray() { munmap(mapping_, mapped_); }

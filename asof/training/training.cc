@@ -132,8 +132,8 @@ std::optional<WorkedRow> work_row(uint64_t labels, const std::deque<ViewJoin>& j
 
 // How many labels half of the free memory holds with their index and their results.
 uint64_t labels_in_memory(const plan::Selection& selection) {
-  constexpr uint64_t kIndex = 192;    // the index, and what it is made from
-  constexpr uint64_t kSlot = 24;      // a view's filter, word and choice
+  constexpr uint64_t kIndex = 192;  // the index, and what it is made from
+  constexpr uint64_t kSlot = 48;    // a view's filter and choice; where a row of changing size lies
   constexpr uint64_t kVariable = 64;  // a text or list beyond its length
   constexpr uint64_t kFewest = 1'000'000;
   uint64_t bytes = kIndex;

@@ -32,10 +32,18 @@ class Install(unittest.TestCase):
 
     def test_the_program_runs_from_where_it_was_installed(self):
         self.assertTrue(self.call(self.prefix / "bin/asof", "version").startswith("asof "))
-        # Moved as a whole, it still finds its library.
+        # Moved as a whole, it still finds its library, which `init` makes data with.
         moved = self.folder / "moved"
         shutil.copytree(self.prefix, moved)
-        self.assertTrue(self.call(moved / "bin/asof", "version").startswith("asof "))
+        self.call(moved / "bin/asof", "init", self.folder / "of-the-moved")
+
+    def test_a_missing_library_is_told_by_the_command_that_needs_it(self):
+        alone = self.folder / "alone"
+        alone.mkdir()
+        shutil.copy(self.prefix / "bin/asof", alone)
+        self.assertTrue(self.call(alone / "asof", "version").startswith("asof "))
+        with self.assertRaisesRegex(AssertionError, "DuckDB cannot be loaded: libduckdb.so(.|\n)*hint: keep the libduckdb.so"):
+            self.call(alone / "asof", "init", alone / "repository")
 
     def test_private_headers_stay_at_home(self):
         headers = {path.relative_to(self.prefix / "include").as_posix() for path in (self.prefix / "include").rglob("*.h")}

@@ -2,8 +2,10 @@
 // where a row lands.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -17,7 +19,7 @@
 namespace asof::kernel {
 
 // A slot begins with a word that decides most offers: the first bytes of its best row, which are the row's event time. Zero is a
-// slot without a row. Of a fixed size the rest of the row follows, so that one cache line or two tell all of it; else a blob.
+// slot without a row. Of a fixed size the rest of the row follows, a narrow one on the same cache line; else a blob.
 // Threads: offer() and may_win() concurrently; the others once no more rows are offered.
 class BestRows {
  public:
@@ -33,9 +35,10 @@ class BestRows {
   BestRows(const BestRows&) = delete;
   BestRows& operator=(const BestRows&) = delete;
 
+  // Two lines, of which narrow rows lie across some.
   void prefetch(uint32_t slot) const {
     __builtin_prefetch(at(slot), 1);
-    __builtin_prefetch(at(slot) + stride_ - 1, 1);
+    __builtin_prefetch(at(slot) + std::min<size_t>(stride_ - 1, 64), 1);
   }
   // Whether a row of this event time can still be the greatest. Without the lock: the best's event time only grows, so an
   // old one lets too many through, never too few.
@@ -46,12 +49,12 @@ class BestRows {
   // False where the slot holds a row of the same times and other values: the greater one stays.
   bool offer(uint32_t slot, std::string_view row) {
     const auto wanted = load_word(row);
-    const uint64_t held = lock(slot);
+    Lock held(word(slot));
     // Of one event time the rest decides.
-    const auto order = wanted == held ? rest_of(row) <=> rest(slot)
-                                      : from_big_endian(wanted) <=> from_big_endian(held);
+    const auto order = wanted == held.word ? rest_of(row) <=> rest(slot)
+                                           : from_big_endian(wanted) <=> from_big_endian(held.word);
     const bool wins = order > 0;
-    const bool ties = wanted == held && order != 0 &&
+    const bool ties = wanted == held.word && order != 0 &&
                       rest_of(row).substr(0, kWord) == rest(slot).substr(0, kWord);
     if (wins) {
       if (row_size_ != 0) {
@@ -59,8 +62,8 @@ class BestRows {
       } else {
         blob(slot)->assign(row);
       }
+      held.word = wanted;
     }
-    word(slot).store(wins ? wanted : held, std::memory_order_release);
     return !ties;
   }
 
@@ -96,24 +99,33 @@ class BestRows {
     return {at(slot) + kWord, row_size_ - kWord};
   }
 
-  // Returns the word that the lock stands in for meanwhile.
-  uint64_t lock(uint32_t slot) {
-    uint64_t held = word(slot).load(std::memory_order_relaxed);
-    while (held == kLocked ||
-           !word(slot).compare_exchange_weak(held, kLocked, std::memory_order_acquire,
-                                             std::memory_order_relaxed)) {
-      if (held != kLocked) continue;
-      pause();
-      held = word(slot).load(std::memory_order_relaxed);
-    }
-    return held;
-  }
   // Held for a copy of one row: waiting in place is shorter than a system call.
-  static void pause() {
+  class Lock {
+   public:
+    explicit Lock(std::atomic_ref<uint64_t> slot) : slot_(slot) {
+      word = slot_.load(std::memory_order_relaxed);
+      while (word == kLocked ||
+             !slot_.compare_exchange_weak(word, kLocked, std::memory_order_acquire,
+                                          std::memory_order_relaxed)) {
+        if (word != kLocked) continue;
+        pause();
+        word = slot_.load(std::memory_order_relaxed);
+      }
+    }
+    ~Lock() { slot_.store(word, std::memory_order_release); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+    uint64_t word;  // what the lock stands in for, and leaves
+
+   private:
+    static void pause() {
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-  }
+    }
+    std::atomic_ref<uint64_t> slot_;
+  };
 
   const char* at(size_t slot) const { return memory_.data() + slot * stride_; }
   char* at(size_t slot) { return memory_.data() + slot * stride_; }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -34,7 +33,6 @@ class Buffer {
   T* data() { return data_; }
   const T* data() const { return data_; }
   size_t size() const { return size_; }
-  std::span<const T> all() const { return {data_, size_}; }
 
  private:
   T* data_ = nullptr;

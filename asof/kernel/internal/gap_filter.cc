@@ -76,8 +76,8 @@ void GapFilter::fill(const LabelTable& table, uint32_t begin, uint32_t end) {
     uint32_t lane = 0;
     for (; group != groups.size() && line_of(groups[group].hash) == line; ++group) {
       uint32_t oldest = Ages::kOldest;
-      const uint32_t end = table.slots_end(groups[group]);
-      for (uint32_t slot = groups[group].begin; slot < end; ++slot, ++lane) {
+      const uint32_t slots_end = table.slots_end(groups[group]);
+      for (uint32_t slot = groups[group].begin; slot < slots_end; ++slot, ++lane) {
         if (lane == kLanes) words[0] = kAnyWord;
         if (lane >= kLanes) continue;
         const uint32_t youngest = ages_.of(table.time_of(slot));

@@ -5,7 +5,7 @@
 // the key's hash, and both ends of the time range, in 12 bits each. The words of 5 slots, on average, share a line of 16
 // lanes, which the first bits of the hash choose; a line of more slots than that lets all through. The filter may let a row
 // through in vain, never the reverse; what it lets through is checked exactly. At 13 bytes a slot that of a million labels
-// stays in cache, while their keys and rows (64 bytes and more each) do not.
+// stays in cache, while their keys and rows (32 and 64 bytes and more) do not.
 #pragma once
 
 #include <algorithm>

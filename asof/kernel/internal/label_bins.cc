@@ -10,9 +10,10 @@ const char* KeyArena::add(std::string_view key) {
   const auto size = static_cast<uint32_t>(key.size());
   const size_t wanted = sizeof size + key.size();
   if (wanted > room_) {
-    room_ = std::max(kBlock, wanted);
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(room_));
+    const size_t block = std::max(kBlock, wanted);
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
     next_ = blocks_.back().get();
+    room_ = block;
   }
   char* place = next_;
   std::memcpy(place, &size, sizeof size);

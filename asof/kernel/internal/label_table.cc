@@ -53,6 +53,12 @@ constexpr auto kBeforeByKey = [](const LabelItem& a, const LabelItem& b) {
   return a.time_us < b.time_us;
 };
 
+size_t size_of(const std::vector<LabelBins>& workers, size_t bin) {
+  size_t total = 0;
+  for (const LabelBins& worker : workers) total += worker.size(bin);
+  return total;
+}
+
 // A bin's items, sorted.
 struct SortedBin {
   std::span<const LabelItem> items;
@@ -62,13 +68,16 @@ struct SortedBin {
 // Sorts one bin after the other, in memory that stays in the cache.
 class BinSorter {
  public:
+  // Has room for a bin of so many items: sort() allocates nothing.
+  explicit BinSorter(size_t largest) : sorted_(largest) {
+    ends_.reserve((size_t{1} << bits_for(largest)) + 1);
+  }
+
   // Until the next call. Most items find their place by the bits of the hash that follow the bin's.
   SortedBin sort(std::vector<LabelBins>& workers, size_t bin) {
-    size_t total = 0;
-    for (const LabelBins& worker : workers) total += worker.size(bin);
+    const size_t total = size_of(workers, bin);
     if (total == 0) return {};
-    constexpr unsigned kMostBits = 16;
-    const unsigned bits = std::min(kMostBits, static_cast<unsigned>(std::bit_width(total)));
+    const unsigned bits = bits_for(total);
     auto digit_of = [&](const LabelItem& item) {
       return item.hash << LabelBins::kBits >> (64 - bits);
     };
@@ -81,7 +90,6 @@ class BinSorter {
     ends_.assign((size_t{1} << bits) + 1, 0);
     for_each([&](const LabelItem& item) { ++ends_[digit_of(item) + 1]; });
     for (size_t digit = 1; digit < ends_.size(); ++digit) ends_[digit] += ends_[digit - 1];
-    if (sorted_.size() < total) sorted_ = Buffer<LabelItem>(total);
     for_each([&](const LabelItem& item) { sorted_[ends_[digit_of(item)]++] = item; });
     const std::span items(sorted_.data(), total);
     SortedBin out{items};
@@ -94,6 +102,11 @@ class BinSorter {
   }
 
  private:
+  // About one digit an item.
+  static unsigned bits_for(size_t items) {
+    constexpr unsigned kMostBits = 16;
+    return std::min(kMostBits, static_cast<unsigned>(std::bit_width(items)));
+  }
   // Returns whether two keys have one hash.
   static bool sort(std::span<LabelItem> items) {
     std::sort(items.begin(), items.end(), kBefore);
@@ -105,8 +118,8 @@ class BinSorter {
     return collides;
   }
 
-  std::vector<size_t> ends_;  // by digit
   Buffer<LabelItem> sorted_;
+  std::vector<size_t> ends_;  // by digit
 };
 
 }  // namespace
@@ -138,9 +151,14 @@ struct LabelTable::Part {
 
 void LabelTable::build(std::vector<LabelBins> workers, size_t labels, size_t threads) {
   std::vector<Part> parts(LabelBins::kBins);
+  size_t largest = 0;
+  for (size_t bin = 0; bin < parts.size(); ++bin)
+    largest = std::max(largest, size_of(workers, bin));
+  std::vector<BinSorter> sorters;
+  for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) sorters.emplace_back(largest);
   std::atomic<size_t> next = 0;
-  parallel_for(std::max<size_t>(threads, 1), threads, [&](size_t) {
-    BinSorter sorter;
+  parallel_for(sorters.size(), threads, [&](size_t i) {
+    BinSorter& sorter = sorters[i];
     for (size_t bin = next++; bin < parts.size(); bin = next++) {
       parts[bin].bin = bin;
       const SortedBin sorted = sorter.sort(workers, bin);

@@ -67,7 +67,7 @@ class LabelGroups {
 };
 
 // Groups stand in the order of their hashes, and slots in that of their groups; buckets divide groups by the first bits of the hash.
-// Immutable once built. Cost of a lookup: two cache lines; the caller prefetches them.
+// Immutable once built. Cost of a lookup: two cache lines, of a key with several times some more; the caller prefetches them.
 class LabelTable {
  public:
   // From the bins of each worker. `labels`: how many positions there are.

@@ -76,14 +76,16 @@ TEST(LabelTable, TellsKeysOfOneHashApart) {
   }
 }
 
-// Keys of every size around those that fit into an item and into a group; more labels than were expected; and bins in which many
-// hashes begin alike.
-TEST(LabelTable, FindsEveryLabelOfManyKeys) {
+// Keys of every size up to one, around those that fit into an item and into a group; more labels than were expected; and bins in
+// which many hashes begin alike.
+class LabelTableOfKeys : public testing::TestWithParam<size_t> {};
+
+TEST_P(LabelTableOfKeys, FindsEveryLabel) {
   Labels labels;
   std::mt19937_64 random(7);
   for (size_t key = 0; key < 3'000; ++key) {
-    std::string bytes(key % 40, 'k');
-    bytes += std::to_string(key);
+    std::string bytes = std::to_string(1'000 + key);
+    bytes.append(key % (GetParam() - 3), 'k');
     const uint64_t hash = key % 3 == 0 ? hash64(bytes) : hash64(bytes) >> (key % 48);
     for (size_t time = 0; time < 1 + key % 5; ++time)
       labels.add(hash, bytes, static_cast<int64_t>(random() % 100));
@@ -97,6 +99,9 @@ TEST(LabelTable, FindsEveryLabelOfManyKeys) {
     expect_all_found(labels, table);
   }
 }
+
+// The longest that half a line holds, the longest that a line holds, and some that neither does.
+INSTANTIATE_TEST_SUITE_P(Sizes, LabelTableOfKeys, testing::Values(11, 12, 43, 44, 60));
 
 TEST(LabelTable, HoldsNothingWhereThereIsNothing) {
   LabelTable table;

@@ -263,7 +263,8 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output, const Rang
   ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(const OutputKind kind, output_kind(output));
   const Cells cells = kind == OutputKind::kCsv ? Cells::kCsv : Cells::kTyped;
-  const std::string options = copy_options(output, kind, output_columns(results).size(), rows_);
+  const std::string options =
+      copy_options(output, kind, output_columns(results).size(), range.rows());
   std::lock_guard hold(lock_);
   return write_whole(
       output, instance_->options().directory, [&](const std::string& temporary) -> Result<void> {

@@ -8,7 +8,7 @@
 
 namespace asof::engines::offline::duckdb {
 
-// Finds libduckdb.so, as the system's linker would, and the functions below in it; once. Cost: some 10 ms the first time.
+// Finds libduckdb.so, as the system's linker would, and the functions below in it, until that once succeeded. Cost: some 10 ms the first time.
 // Threads: any. Errors: kUnavailable, with what the linker says.
 Result<void> load_library();
 
@@ -46,7 +46,6 @@ Result<void> load_library();
   X(duckdb_register_scalar_function)                \
   X(duckdb_result_error)                            \
   X(duckdb_result_error_type)                       \
-  X(duckdb_row_count)                               \
   X(duckdb_scalar_function_add_parameter)           \
   X(duckdb_scalar_function_get_extra_info)          \
   X(duckdb_scalar_function_set_error)               \
@@ -61,7 +60,6 @@ Result<void> load_library();
   X(duckdb_struct_vector_get_child)                 \
   X(duckdb_unsafe_vector_assign_string_element_len) \
   X(duckdb_validity_set_row_invalid)                \
-  X(duckdb_value_varchar)                           \
   X(duckdb_vector_ensure_validity_writable)         \
   X(duckdb_vector_get_data)                         \
   X(duckdb_vector_get_validity)
