@@ -167,9 +167,8 @@ class TrainingRun {
  private:
   Result<void> run_slice(store::Labels& labels, bool is_all);
   Result<std::deque<ViewJoin>> join_views(store::Labels& labels, internal::LabelIndexes& indexes);
-  void add_counts(const std::deque<ViewJoin>& joins);
+  Result<void> count(store::Labels& labels, const std::deque<ViewJoin>& joins);
   void add_views(const std::deque<ViewJoin>& joins);
-  Result<void> count_from_future(store::Labels& labels, const std::deque<ViewJoin>& joins);
   Result<void> add_preview(store::Labels& labels, const std::deque<ViewJoin>& joins);
   store::TrainingOutput output() const {
     return {spec_.output, report_.manifest, sources_of(frame_, snapshot_)};
@@ -217,20 +216,41 @@ Result<std::deque<ViewJoin>> TrainingRun::join_views(store::Labels& labels,
   return joins;
 }
 
-void TrainingRun::add_counts(const std::deque<ViewJoin>& joins) {
+// What the labels show, and the proof that nothing leaked: their times are read once more, and held against the rows that the joins
+// show.
+Result<void> TrainingRun::count(store::Labels& labels, const std::deque<ViewJoin>& joins) {
   const std::vector<plan::SelectedFeature>& selected = frame_.selection.features;
-  for (size_t view = 0; view < joins.size(); ++view) {
-    std::vector<ColumnReport*> columns;
-    std::vector<size_t> features;
-    for (size_t i = 0; i < selected.size(); ++i) {
-      if (selected[i].view != view) continue;
-      report_.columns[i].name = selected[i].name;
-      report_.columns[i].view = joins[view].selected().view->name;
-      columns.push_back(&report_.columns[i]);
-      features.push_back(selected[i].feature);
-    }
-    joins[view].count(counts_[view], columns, features);
+  std::vector<std::vector<ColumnReport*>> columns(joins.size());
+  std::vector<std::vector<size_t>> features(joins.size());  // by view, as its columns
+  for (size_t i = 0; i < selected.size(); ++i) {
+    const size_t view = selected[i].view;
+    report_.columns[i].name = selected[i].name;
+    report_.columns[i].view = joins[view].selected().view->name;
+    columns[view].push_back(&report_.columns[i]);
+    features[view].push_back(selected[i].feature);
   }
+  std::vector<std::vector<internal::ShownCounter>> counters(offline_.workers());
+  for (std::vector<internal::ShownCounter>& worker : counters)
+    for (size_t view = 0; view < joins.size(); ++view)
+      worker.emplace_back(joins[view], features[view]);
+  ASOF_TRY(labels.scan({}, [&](const Batch& batch, size_t worker) {
+    for (internal::ShownCounter& counter : counters[worker]) counter.add(batch);
+    return true;
+  }));
+  for (const std::vector<internal::ShownCounter>& worker : counters) {
+    for (size_t view = 0; view < joins.size(); ++view) {
+      const internal::ViewCounts& shown = worker[view].counts();
+      counts_[view].add(shown);
+      for (size_t i = 0; i < columns[view].size(); ++i) {
+        const uint64_t nulls = worker[view].nulls()[i];
+        columns[view][i]->present += shown.found - nulls;
+        columns[view][i]->null_value += nulls;
+        columns[view][i]->not_found += shown.not_found;
+        columns[view][i]->outside_max_age += shown.outside_max_age;
+      }
+    }
+  }
+  return {};
 }
 
 // Every slice reads the same sources: what is said of these is that of the last.
@@ -241,31 +261,10 @@ void TrainingRun::add_views(const std::deque<ViewJoin>& joins) {
     const ViewReport before = report_.views[view];
     report_.views[view] = joins[view].report();
     report_.views[view].seconds += before.seconds;
-    report_.views[view].from_future = before.from_future;
+    report_.views[view].from_future = counts_[view].from_future;
     report_.views[view].newest_event = counts_[view].newest_event;
     zone_notices_[view] = joins[view].zone_notice();
   }
-}
-
-// The proof that nothing leaked: the labels' times are read once more, and held against the rows that the joins show.
-Result<void> TrainingRun::count_from_future(store::Labels& labels,
-                                            const std::deque<ViewJoin>& joins) {
-  std::vector<std::atomic<uint64_t>> counts(joins.size());
-  ASOF_TRY(labels.scan({}, [&](const Batch& batch, size_t) {
-    const Column &positions = batch.columns[0], &times = batch.columns[1];
-    for (size_t view = 0; view < joins.size(); ++view) {
-      uint64_t from_future = 0;
-      for (size_t row = 0; row < batch.rows; ++row)
-        if (times.is_valid(row))
-          from_future += joins[view].is_from_future(positions.at<int64_t>(row),
-                                                    Timestamp{times.at<int64_t>(row)});
-      counts[view] += from_future;
-    }
-    return true;
-  }));
-  for (size_t view = 0; view < joins.size(); ++view)
-    report_.views[view].from_future += counts[view];
-  return {};
 }
 
 Result<void> TrainingRun::add_preview(store::Labels& labels, const std::deque<ViewJoin>& joins) {
@@ -285,9 +284,8 @@ Result<void> TrainingRun::run_slice(store::Labels& labels, bool is_all) {
   internal::LabelIndexes indexes;
   ASOF_TRY_ASSIGN(const std::deque<ViewJoin> joins, join_views(labels, indexes));
   label_times_ += indexes.label_times();
-  add_counts(joins);
+  ASOF_TRY(count(labels, joins));
   add_views(joins);
-  ASOF_TRY(count_from_future(labels, joins));
   if (!report_.worked_row) report_.worked_row = work_row(labels.rows(), joins);
   if (!spec_.output.empty()) {
     tell("write", labels.rows());

@@ -18,7 +18,6 @@ namespace asof::training::internal {
 namespace {
 
 constexpr size_t kCountedAtOnce = 2048;
-constexpr size_t kMostPieces = 256;
 // Rows whose cells are emitted column by column: so few that all of them stay in the cache meanwhile, wide as they may be.
 constexpr size_t kEmittedAtOnce = store::CellSink::kMostAtOnce;
 constexpr int64_t kAhead = 16;  // labels whose rows are on their way to the cache
@@ -54,6 +53,7 @@ void ViewCounts::add(const ViewCounts& other) {
   found += other.found;
   not_found += other.not_found;
   outside_max_age += other.outside_max_age;
+  from_future += other.from_future;
   if (other.newest_event) newest_event = std::max(newest_event, other.newest_event);
   if (other.youngest_outside)
     youngest_outside =
@@ -228,11 +228,7 @@ CellStatus ViewJoin::row_status(int64_t position) const {
   return won.event_time() < oldest ? CellStatus::kOutsideMaxAge : CellStatus::kPresent;
 }
 
-bool ViewJoin::is_from_future(int64_t position, Timestamp label_time) const {
-  // Asked of one position after the other.
-  parts_.front().join.prefetch(position + kAhead);
-  const codec::RowView won = any_row(position);
-  if (won.bytes().empty()) return false;
+bool ViewJoin::is_from_future(const codec::RowView& won, Timestamp label_time) const {
   return won.event_time() > label_time || (by_known_ && won.known_time_us() > label_time.us);
 }
 
@@ -365,69 +361,50 @@ void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> 
   }
 }
 
-void ViewJoin::count(ViewCounts& counts, std::span<ColumnReport* const> reports,
-                     std::span<const size_t> features) const {
-  const size_t labels = index_.labels();
-  struct Piece {
-    ViewCounts counts;
-    std::vector<uint64_t> nulls;
-  };
-  // So few that their counts take no room to speak of.
-  const size_t at_once = std::max(kCountedAtOnce, labels / kMostPieces + 1);
-  std::vector<Piece> pieces((labels + at_once - 1) / at_once,
-                            {{}, std::vector<uint64_t>(features.size())});
-  // Features that follow one another and stand in one part.
-  struct Run {
-    const Part* part;
-    size_t begin, end;
-  };
-  std::vector<Run> runs;
-  for (size_t i = 0; i < features.size(); ++i) {
-    const Part* part = &part_of(features[i]);
-    if (runs.empty() || runs.back().part != part) runs.push_back({part, i, i});
-    runs.back().end = i + 1;
+ShownCounter::ShownCounter(const ViewJoin& join, std::vector<size_t> features)
+    : join_(&join), features_(std::move(features)), nulls_(features_.size()) {
+  for (size_t i = 0; i < features_.size(); ++i) {
+    const ViewJoin::Part* part = &join.part_of(features_[i]);
+    if (runs_.empty() || runs_.back().part != part) runs_.push_back({part, i, i});
+    runs_.back().end = i + 1;
   }
-  parallel_for(pieces.size(), workers_, [&](size_t number) {
-    Piece& piece = pieces[number];
-    for (size_t at = number * at_once; at < std::min(labels, (number + 1) * at_once); ++at) {
-      const auto position = static_cast<int64_t>(at);
-      parts_.front().join.prefetch(position + kAhead);
-      const CellStatus status = row_status(position);
-      if (status == CellStatus::kNotFound) {
-        ++piece.counts.not_found;
-        continue;
-      }
-      const Timestamp event = any_row(position).event_time();
-      piece.counts.newest_event = std::max(piece.counts.newest_event, std::optional(event));
-      if (status == CellStatus::kOutsideMaxAge) {
-        ++piece.counts.outside_max_age;
-        const Duration age{label_time_us(position) - event.us};
-        piece.counts.youngest_outside = std::min(piece.counts.youngest_outside.value_or(age), age);
-        continue;
-      }
-      ++piece.counts.found;
-      for (const Run& run : runs) {
-        const codec::RowView won = run.part->row(position);
-        if (won.is_complete()) continue;
-        for (size_t i = run.begin; i < run.end; ++i)
-          piece.nulls[i] += !won.is_present(features[i] % features_in_part_);
-      }
+}
+
+void ShownCounter::add(const Batch& labels) {
+  const Column &positions = labels.columns[0], &times = labels.columns[1];
+  constexpr size_t kRowsAhead = kAhead;
+  for (size_t row = 0; row < labels.rows; ++row) {
+    if (row + kRowsAhead < labels.rows)
+      join_->parts_.front().join.prefetch(positions.at<int64_t>(row + kRowsAhead));
+    const auto position = positions.at<int64_t>(row);
+    const CellStatus status = join_->row_status(position);
+    if (status == CellStatus::kNotFound) {
+      ++counts_.not_found;
+      continue;
     }
-  });
-  ViewCounts all;
-  for (const Piece& piece : pieces) {
-    all.add(piece.counts);
-    for (size_t i = 0; i < features.size(); ++i) {
-      reports[i]->null_value += piece.nulls[i];
-      reports[i]->present -= piece.nulls[i];
-    }
+    const codec::RowView won = join_->any_row(position);
+    if (times.is_valid(row) && join_->is_from_future(won, Timestamp{times.at<int64_t>(row)}))
+      ++counts_.from_future;
+    add(position, status, won);
   }
-  for (ColumnReport* report : reports) {
-    report->present += all.found;
-    report->not_found += all.not_found;
-    report->outside_max_age += all.outside_max_age;
+}
+
+void ShownCounter::add(int64_t position, CellStatus status, const codec::RowView& won) {
+  const Timestamp event = won.event_time();
+  counts_.newest_event = std::max(counts_.newest_event, std::optional(event));
+  if (status == CellStatus::kOutsideMaxAge) {
+    ++counts_.outside_max_age;
+    const Duration age{join_->label_time_us(position) - event.us};
+    counts_.youngest_outside = std::min(counts_.youngest_outside.value_or(age), age);
+    return;
   }
-  counts.add(all);
+  ++counts_.found;
+  for (const Run& run : runs_) {
+    const codec::RowView row = run.part->row(position);
+    if (row.is_complete()) continue;
+    for (size_t i = run.begin; i < run.end; ++i)
+      nulls_[i] += !row.is_present(features_[i] % join_->features_in_part_);
+  }
 }
 
 std::optional<std::string> age_notice(const model::FeatureView& view, const ViewCounts& counts) {

@@ -25,6 +25,8 @@ std::optional<std::string> zone_notice(const std::string& what, const store::Sca
 // What labels show of a view.
 struct ViewCounts {
   uint64_t found = 0, not_found = 0, outside_max_age = 0;
+  // Labels whose row happened, or by the view's time rule was known, after them: none, if the join is right.
+  uint64_t from_future = 0;
   std::optional<Timestamp> newest_event;     // of the rows shown
   std::optional<Duration> youngest_outside;  // the least age among the rows that are too old
 
@@ -58,13 +60,6 @@ class ViewJoin {
   void emit(std::span<const int64_t> positions, std::span<const size_t> features, bool with_status,
             std::span<store::CellSink* const> cells) const;
 
-  // Adds what all labels show to the view's counts and to one report a feature, by the view's feature number.
-  void count(ViewCounts& counts, std::span<ColumnReport* const> reports,
-             std::span<const size_t> features) const;
-
-  // Whether the label's row happened, or by the view's time rule was known, after `label_time`.
-  bool is_from_future(int64_t position, Timestamp label_time) const;
-
   // The row that counted for the label, told by its times; nothing where none did.
   std::optional<WorkedRow::Used> used(int64_t position) const;
   int64_t label_time_us(int64_t position) const {
@@ -77,6 +72,7 @@ class ViewJoin {
   const std::optional<std::string>& zone_notice() const { return zone_notice_; }
 
  private:
+  friend class ShownCounter;
   struct Shown;
   // Some features that follow one another.
   struct Part {
@@ -97,6 +93,7 @@ class ViewJoin {
   codec::RowView any_row(int64_t position) const { return parts_.front().row(position); }
   Result<void> check_times() const;
   void emit_values(const Shown& shown, size_t feature, store::CellSink& cells) const;
+  bool is_from_future(const codec::RowView& won, Timestamp label_time) const;
 
   const plan::SelectedView& selected_;
   const kernel::LabelIndex& index_;
@@ -109,6 +106,35 @@ class ViewJoin {
   std::vector<Part> parts_;  // at least one
   ViewReport report_;
   std::optional<std::string> zone_notice_;
+};
+
+// Adds up what labels show of a view and of some of its features, after the join. Threads: one object a worker.
+class ShownCounter {
+ public:
+  // `features`: the view's numbers of them.
+  ShownCounter(const ViewJoin& join, std::vector<size_t> features);
+
+  // Labels as store::Labels::scan gives them: their positions and times.
+  void add(const Batch& labels);
+
+  const ViewCounts& counts() const { return counts_; }
+  // By feature: labels whose row counts and has no value for it.
+  const std::vector<uint64_t>& nulls() const { return nulls_; }
+
+ private:
+  // Features that follow one another and stand in one part.
+  struct Run {
+    const ViewJoin::Part* part;
+    size_t begin, end;
+  };
+
+  void add(int64_t position, CellStatus status, const codec::RowView& won);
+
+  const ViewJoin* join_;
+  std::vector<size_t> features_;
+  std::vector<Run> runs_;
+  ViewCounts counts_;
+  std::vector<uint64_t> nulls_;
 };
 
 }  // namespace asof::training::internal
