@@ -93,7 +93,7 @@ class LabelBins {
   KeyArena take_keys() && { return std::move(arena_); }
 
  private:
-  static constexpr size_t kItemsInRun = 63;  // and one line's half of their own
+  static constexpr size_t kItemsInRun = 63;  // 2 KiB with what the run says of itself
   struct alignas(64) Run {
     Run* next;
     size_t size;

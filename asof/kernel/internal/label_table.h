@@ -105,8 +105,8 @@ class LabelTable {
   void fill(std::vector<LabelBins>& workers, Part& part);
 
   unsigned shift_ = 63;
-  Buffer<uint32_t> first_groups_;      // by bucket, and the end
-  LabelGroups groups_;                 // and one behind the last
+  Buffer<uint32_t> first_groups_;  // by bucket, and the end
+  LabelGroups groups_;
   Buffer<int64_t> times_;              // by slot
   Buffer<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
   std::vector<KeyArena> keys_;         // those too long for their group

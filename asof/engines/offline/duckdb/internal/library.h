@@ -8,8 +8,8 @@
 
 namespace asof::engines::offline::duckdb {
 
-// Finds libduckdb.so, as the system's linker would, and the functions below in it, until that once succeeded. Cost: some 10 ms the first time.
-// Threads: any. Errors: kUnavailable, with what the linker says.
+// Finds libduckdb.so, as the system's linker would, and the functions below in it, until that once succeeded. Cost: some 10 ms
+// the first time. Threads: any. Errors: kUnavailable, with what the linker says.
 Result<void> load_library();
 
 // Each stands for DuckDB's function of its name in this namespace, and is null before load_library().
