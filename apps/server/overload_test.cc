@@ -161,11 +161,13 @@ class HeldLoopTest : public OverloadTest {
   std::optional<Client> first_;
 };
 
+// The limit is longer than a machine that runs other tests, too, leaves the server without a core; a queue of so many reads is
+// longer still.
 TEST_F(HeldLoopTest, RefusesWhatWaitedTooLongAndAnswersWhatIsCheap) {
-  config_.limits.queue_ms = 1;
+  config_.limits.queue_ms = 50;
   start_held();
   std::vector<Client> waiting;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 60; ++i) {
     waiting.push_back(client());
     waiting.back().send(Client::text("GET", kOne));
   }
@@ -182,7 +184,7 @@ TEST_F(HeldLoopTest, RefusesWhatWaitedTooLongAndAnswersWhatIsCheap) {
       ++answered;
     } else {
       ++refused;
-      expect_refused(answer, "waited more than 1 ms");
+      expect_refused(answer, "waited more than 50 ms");
     }
   }
   EXPECT_GT(answered, 0) << "the first long wait may be a burst's";
