@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kCountedAtOnce = 2048;
 // Rows whose cells are emitted column by column: so few that all of them stay in the cache meanwhile, wide as they may be.
 constexpr size_t kEmittedAtOnce = store::CellSink::kMostAtOnce;
-constexpr int64_t kAhead = 16;  // labels whose rows are on their way to the cache
+constexpr size_t kAhead = 16;  // labels whose rows are on their way to the cache
 constexpr uint64_t kRowsBetweenReports = 1 << 20;
 // Each part reads keys and times again: against this many features that is little.
 constexpr size_t kFeaturesInPart = 128;
@@ -348,7 +348,7 @@ void ViewJoin::emit(std::span<const int64_t> positions, std::span<const size_t> 
         part = &part_of(feature);
         shown.clear();
         for (const int64_t position : some) {
-          part->join.prefetch(position + kAhead);
+          part->join.prefetch(position + static_cast<int64_t>(kAhead));
           shown.add(row_status(position), part->row(position));
         }
       }
@@ -372,10 +372,9 @@ ShownCounter::ShownCounter(const ViewJoin& join, std::vector<size_t> features)
 
 void ShownCounter::add(const Batch& labels) {
   const Column &positions = labels.columns[0], &times = labels.columns[1];
-  constexpr size_t kRowsAhead = kAhead;
   for (size_t row = 0; row < labels.rows; ++row) {
-    if (row + kRowsAhead < labels.rows)
-      join_->parts_.front().join.prefetch(positions.at<int64_t>(row + kRowsAhead));
+    if (row + kAhead < labels.rows)
+      join_->parts_.front().join.prefetch(positions.at<int64_t>(row + kAhead));
     const auto position = positions.at<int64_t>(row);
     const CellStatus status = join_->row_status(position);
     if (status == CellStatus::kNotFound) {
