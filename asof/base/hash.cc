@@ -27,6 +27,18 @@ void hash64_each(const char* bytes, std::span<const size_t> offsets, std::vector
     out[i] = XXH3_64bits(bytes + offsets[i], offsets[i + 1] - offsets[i]);
 }
 
+// Each step has an inverse. Source: the output function of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+// Generators, 2014).
+void hash64_each(std::span<const int64_t> numbers, std::vector<uint64_t>& out) {
+  out.resize(numbers.size());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    auto bits = static_cast<uint64_t>(numbers[i]) + 0x9e3779b97f4a7c15;
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+    out[i] = bits ^ (bits >> 31);
+  }
+}
+
 std::string content_hash(std::string_view bytes) {
   return hex_of(XXH3_128bits(bytes.data(), bytes.size()));
 }

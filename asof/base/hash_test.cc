@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace asof::inline base {
 namespace {
@@ -42,6 +46,23 @@ TEST(Hash, FinishMayBeAskedAgainAndBeforeTheEnd) {
 TEST(Hash, BytesAfterAZeroCount) {
   EXPECT_NE(hash64(std::string("a\0b", 3)), hash64(std::string("a\0c", 3)));
   EXPECT_NE(content_hash(std::string("a\0", 2)), content_hash("a"));
+}
+
+TEST(Hash, DifferentNumbersHaveDifferentHashesSpreadOverAllBits) {
+  std::vector<int64_t> numbers = {INT64_MIN, INT64_MAX};
+  for (int64_t i = -5'000; i < 5'000; ++i) {
+    numbers.push_back(i);
+    numbers.push_back(i << 40 | 1 << 20);
+  }
+  std::vector<uint64_t> hashes;
+  hash64_each(numbers, hashes);
+  ASSERT_EQ(hashes.size(), numbers.size());
+  EXPECT_EQ(std::set(hashes.begin(), hashes.end()).size(), hashes.size());
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    const auto ones = std::count_if(hashes.begin(), hashes.end(),
+                                    [&](uint64_t hash) { return (hash >> bit & 1) != 0; });
+    EXPECT_NEAR(static_cast<double>(ones), 10'000, 500) << bit;
+  }
 }
 
 }  // namespace

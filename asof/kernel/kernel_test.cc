@@ -65,6 +65,30 @@ std::vector<std::string> shown(const SpineJoin& join, const codec::RowLayout& la
   return out;
 }
 
+// A key that is one integer is one key in columns of any width, and of any sign.
+TEST(SpineJoin, FindsIntegersInColumnsOfAnotherWidth) {
+  codec::RowLayout layout({{"f", kInt64}});
+  const DataType narrow = DataType::scalar(TypeKind::kInt32);
+  LabelIndex::Builder builder(4, {{"user_id", narrow}}, 1);
+  builder.add(Table({kInt64, kTime, narrow}, {{number(0), at(10), number(7)},
+                                              {number(1), at(10), number(-7)},
+                                              {number(2), at(10), kNone},
+                                              {number(3), at(10), number(INT32_MIN)}})
+                  .batch(),
+              0);
+  LabelIndex index = std::move(builder).build(1);
+  SpineJoin join(index, {.key_columns = {{"user_id", narrow}}, .layout = &layout}, 1);
+  join.add(Table({kInt64, kTime, kInt64}, {{number(7), at(5), number(70)},
+                                           {number(INT32_MIN), at(5), number(1)},
+                                           {kNone, at(5), number(3)},
+                                           {number(int64_t{7} << 32 | 7), at(9), number(2)}})
+               .batch(),
+           0);
+  join.add(Table({narrow, kTime, kInt64}, {{number(-7), at(10), number(71)}}).batch(), 0);
+  join.finish(1);
+  EXPECT_THAT(shown(join, layout, 4), ElementsAre("70", "71", "-", "1"));
+}
+
 TEST(SpineJoin, ShowsARowFromItsOwnInstantOn) {
   codec::RowLayout layout({{"f", kInt64}});
   LabelIndex index =

@@ -39,7 +39,7 @@ struct Candidate {
 // What one worker needs for itself, on cache lines of its own.
 struct alignas(64) Worker {
   Worker(const NewestRowsSpec& spec)
-      : keys(spec.key_columns, 0),
+      : keys(spec.key_columns, 0, KeyUse::kBytes),
         encoder(*spec.layout, feature_positions(spec.key_columns.size(), spec.has_known_time,
                                                 spec.layout->size())) {}
 

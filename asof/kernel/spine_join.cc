@@ -44,7 +44,7 @@ bool are_plausible(const int64_t* times_us, size_t rows) {
 
 struct LabelIndex::Builder::State {
   struct alignas(64) Worker {
-    Worker(const Schema& key_columns, size_t labels) : keys(key_columns, 2), bins(labels) {}
+    Worker(const Schema& key_columns, size_t labels) : keys(key_columns, 2, KeyUse::kIdentity), bins(labels) {}
     KeyBatch keys;
     LabelBins bins;
   };
@@ -97,7 +97,7 @@ struct SpineJoin::State {
   };
   struct alignas(64) Worker {
     explicit Worker(const SpineJoinSpec& spec)
-        : keys(spec.key_columns, 0),
+        : keys(spec.key_columns, 0, KeyUse::kIdentity),
           encoder(*spec.layout, feature_positions(spec.key_columns.size(), spec.has_known_time,
                                                   spec.layout->size())) {}
     KeyBatch keys;
@@ -114,7 +114,7 @@ struct SpineJoin::State {
 
   State(const LabelIndex::State& labels, SpineJoinSpec given, size_t worker_count)
       : table(labels.table),
-        filter(table, worker_count),
+        filter(std::in_place, table, worker_count),
         spec(std::move(given)),
         best(table.slots(), *spec.layout) {
     workers.reserve(worker_count);
@@ -132,7 +132,7 @@ struct SpineJoin::State {
   bool shows_tie(const Worker& worker) const;
 
   const LabelTable& table;
-  GapFilter filter;
+  std::optional<GapFilter> filter;  // until finish()
   SpineJoinSpec spec;
   BestRows best;
   std::vector<Worker> workers;
@@ -151,9 +151,9 @@ void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
   const int64_t* from_us = admit_rows(batch, worker);
   worker.ages.resize(batch.rows);
   worker.candidates.resize(batch.rows);
-  filter.ages().of_each(from_us, batch.rows, worker.ages.data(), simd());
+  filter->ages().of_each(from_us, batch.rows, worker.ages.data(), simd());
   // Nearly all rows end here: they are of keys without labels, or other rows are newer.
-  worker.candidates.resize(filter.candidates(worker.keys.hashes(), worker.ages.data(), batch.rows,
+  worker.candidates.resize(filter->candidates(worker.keys.hashes(), worker.ages.data(), batch.rows,
                                              worker.candidates.data()));
   const Column& event = batch.columns[spec.key_columns.size()];
   worker.landings.clear();
@@ -219,7 +219,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
   size_t kept = 0;
   for (const Landing& landing : worker.landings) {
     if (!best.may_win(landing.target, landing.event_us)) continue;
-    filter.prefetch(worker.keys.hash(landing.row));
+    filter->prefetch(worker.keys.hash(landing.row));
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);
@@ -230,7 +230,7 @@ void SpineJoin::State::offer_rows(const Batch& batch, Worker& worker) {
                              worker.encoded);
     if (!best.offer(landing.target, worker.encoded))
       note_tie(landing.target, worker.encoded, worker);
-    filter.raise(landing.target, worker.keys.hash(landing.row), landing.event_us);
+    filter->raise(landing.target, worker.keys.hash(landing.row), landing.event_us);
   }
 }
 
@@ -256,6 +256,7 @@ void SpineJoin::add(const Batch& batch, size_t worker_index) {
 
 void SpineJoin::finish(size_t threads) {
   State& state = *state_;
+  state.filter.reset();
   const LabelGroups& groups = state.table.groups();
   Buffer<uint32_t> winners(state.table.slots());
   std::atomic<bool> has_ties =

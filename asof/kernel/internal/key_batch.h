@@ -1,4 +1,4 @@
-// KeyBatch: the key bytes and hashes of one batch's rows, in memory that is reused from batch to batch.
+// KeyBatch: the keys of one batch's rows, as bytes and hashes, in memory that is reused from batch to batch.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,31 @@
 #include <utility>
 #include <vector>
 
+#include "asof/base/check.h"
 #include "asof/base/hash.h"
 #include "asof/codec/key_codec.h"
 #include "asof/types/batch.h"
 
 namespace asof::kernel {
 
+// What key() is for.
+enum class KeyUse {
+  kBytes,     // what stores call the key
+  kIdentity,  // what tells keys of one hash apart: nothing, where the key is one integer and the hash tells it
+};
+
 // Threads: one object a worker.
 class KeyBatch {
  public:
   // The key's columns stand at `first_column` and after it, in the order of `key_columns`.
-  KeyBatch(const Schema& key_columns, size_t first_column)
-      : encoder_(key_columns, positions(key_columns.size(), first_column)) {}
+  KeyBatch(const Schema& key_columns, size_t first_column, KeyUse use)
+      : encoder_(key_columns, positions(key_columns.size(), first_column)),
+        first_column_(first_column),
+        is_hash_enough_(use == KeyUse::kIdentity && key_columns.size() == 1 &&
+                        is_integer(key_columns[0].type.kind)) {}
 
   void compute(const Batch& batch) {
+    if (is_hash_enough_) return hash_integers(batch.columns[first_column_], batch.rows);
     encoder_.encode_all(batch, keys_);
     hash64_each(keys_.bytes.data(), keys_.offsets, hashes_);
   }
@@ -33,10 +44,28 @@ class KeyBatch {
   bool is_null(size_t row) const { return keys_.is_null[row] != 0; }
   uint64_t hash(size_t row) const { return hashes_[row]; }
   std::string_view key(size_t row) const {
+    if (is_hash_enough_) return {};
     return {keys_.bytes.data() + keys_.offsets[row], keys_.offsets[row + 1] - keys_.offsets[row]};
   }
 
  private:
+  static bool is_integer(TypeKind kind) {
+    return kind == TypeKind::kInt32 || kind == TypeKind::kInt64;
+  }
+  // Different numbers have different hashes, and one number has one, however wide its column is.
+  void hash_integers(const Column& column, size_t rows) {
+    ASOF_CHECK(is_integer(column.type.kind));
+    const auto* numbers = static_cast<const int64_t*>(column.data);
+    if (column.type.kind == TypeKind::kInt32) {
+      const auto* narrow = static_cast<const int32_t*>(column.data);
+      widened_.assign(narrow, narrow + rows);
+      numbers = widened_.data();
+    }
+    hash64_each({numbers, rows}, hashes_);
+    keys_.is_null.assign(rows, 0);
+    if (column.validity == nullptr) return;
+    for (size_t row = 0; row < rows; ++row) keys_.is_null[row] = column.is_valid(row) ? 0 : 1;
+  }
   static std::vector<size_t> positions(size_t count, size_t first) {
     std::vector<size_t> out(count);
     for (size_t i = 0; i < count; ++i) out[i] = first + i;
@@ -44,6 +73,9 @@ class KeyBatch {
   }
 
   codec::KeyEncoder encoder_;
+  size_t first_column_;
+  bool is_hash_enough_;
+  std::vector<int64_t> widened_;
   codec::KeyEncoder::Keys keys_;
   std::vector<uint64_t> hashes_;
 };

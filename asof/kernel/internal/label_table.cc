@@ -41,6 +41,7 @@ LabelGroup& LabelGroups::add(size_t i, const LabelItem& item, uint32_t begin) {
 namespace {
 
 constexpr size_t kPositionsAtOnce = 64 << 10;
+constexpr size_t kItemsAhead = 12;  // whose positions are on their way to the cache
 
 // Objects, not functions, so that sorting inlines them.
 constexpr auto kBefore = [](const LabelItem& a, const LabelItem& b) {
@@ -231,7 +232,11 @@ void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
   };
   for (LabelBins& worker : workers)
     worker.for_each_run(part.bin, [&](std::span<LabelItem> run) {
-      for (const LabelItem& item : run) add(item);
+      for (size_t i = 0; i < run.size(); ++i) {
+        if (i + kItemsAhead < run.size())
+          __builtin_prefetch(&slot_of_position_[run[i + kItemsAhead].position], 1);
+        add(run[i]);
+      }
     });
   for (; bucket < part.end_bucket; ++bucket)
     first_groups_[bucket] = static_cast<uint32_t>(part.first_group + part.groups);

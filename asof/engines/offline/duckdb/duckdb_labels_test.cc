@@ -421,6 +421,23 @@ TEST_F(DuckdbLabels, HaveAChecksumOfTheirCellsInOrder) {
   EXPECT_NE(checksum(base), checksum("SELECT i AS j, t, s FROM (" + base + ") v(i, t, s)"));
 }
 
+// Stored in training sets: a changed digit calls every one of them another.
+TEST_F(DuckdbLabels, HaveTheSameChecksumForEver) {
+  auto checksum = [&](const std::string& columns) {
+    auto held = labels({.text = "SELECT i AS k, make_timestamp(1778241600000000 + i) AS "
+                                "event_timestamp, " +
+                                columns + " FROM range(5000) r(i) ORDER BY i"});
+    auto out = held->checksum();
+    EXPECT_TRUE(out) << out.error().text();
+    return *out;
+  };
+  // Of values that are all there and of fixed widths; and of others.
+  EXPECT_EQ(checksum("i % 7 = 0 AS b, (i * 3)::INTEGER AS n, i * 0.5::DOUBLE AS d"),
+            "30d179162c505dc7ba7a43a2674a473e");
+  EXPECT_EQ(checksum("CASE WHEN i % 3 = 0 THEN NULL ELSE i END AS n, repeat('x', (i % 20)::INTEGER) AS s"),
+            "b459e27baf2d0ce5ecf506ffa47f02ba");
+}
+
 TEST_F(DuckdbLabels, GoToDiskWhereMemoryRunsShort) {
   store_ = open({{"memory_limit", "60MB"}, {"threads", "1"}});
   auto held = labels({.text = "SELECT i AS k, make_timestamp(1778241600000000 + i) AS t, "

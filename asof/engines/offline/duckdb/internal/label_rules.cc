@@ -20,23 +20,86 @@ namespace asof::engines::offline::duckdb {
 
 namespace {
 
-// One cell's bytes: whether it is there, then the value as it lies, or its length and text. `width` is 0 of texts.
+// What is hashed of a cell: whether it is there, then the value as it lies, or its length and text. `width` is 0 of texts.
 void append_cell(std::string& out, const Column& column, size_t width, size_t row) {
   const bool valid = column.is_valid(row);
-  if (!valid) {
-    out.push_back(0);
-  } else if (width != 0) {
-    const size_t at = out.size();
-    out.resize(at + 1 + width);
-    out[at] = 1;
-    std::memcpy(out.data() + at + 1, static_cast<const char*>(column.data) + row * width, width);
+  out.push_back(valid ? 1 : 0);
+  if (!valid) return;
+  if (width != 0) {
+    out.append(static_cast<const char*>(column.data) + row * width, width);
   } else {
     const std::string_view text = column.at<StringSlot>(row).view();
     const uint64_t size = text.size();
-    out.push_back(1);
     out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
   }
 }
+
+// The same of a column of values that are all there, into rows of equal size.
+template <size_t kWidth>
+void write_values(const char* values, size_t rows, size_t row_size, char* out) {
+  for (size_t row = 0; row < rows; ++row) {
+    out[row * row_size] = 1;
+    std::memcpy(out + row * row_size + 1, values + row * kWidth, kWidth);
+  }
+}
+
+// The cells of some rows, row after row.
+class RowBytes {
+ public:
+  explicit RowBytes(const Batch& batch) : batch_(batch) {
+    for (const Column& column : batch.columns) {
+      const size_t width = fixed_width(column.type.kind);
+      widths_.push_back(width);
+      row_size_ += 1 + width;
+      is_even_ = is_even_ && column.validity == nullptr &&
+                 (width == 1 || width == sizeof(int32_t) || width == sizeof(int64_t));
+    }
+  }
+
+  // How many rows stay in the cache.
+  size_t rows_at_once() const {
+    constexpr size_t kBytes = 32 << 10;
+    return std::max<size_t>(1, kBytes / row_size_);
+  }
+  // The i-th of these rows from offsets()[i] to offsets()[i + 1].
+  void write(size_t first, size_t rows) {
+    offsets_.resize(rows + 1);
+    bytes_.clear();
+    if (is_even_) return write_even(first, rows);
+    for (size_t row = 0; row < rows; ++row) {
+      offsets_[row] = bytes_.size();
+      for (size_t i = 0; i < widths_.size(); ++i)
+        append_cell(bytes_, batch_.columns[i], widths_[i], first + row);
+    }
+    offsets_[rows] = bytes_.size();
+  }
+  const char* data() const { return bytes_.data(); }
+  std::span<const size_t> offsets() const { return offsets_; }
+
+ private:
+  // Column by column: so that a row's bytes are long in memory when they are read as one.
+  void write_even(size_t first, size_t rows) {
+    bytes_.resize(rows * row_size_);
+    char* out = bytes_.data();
+    for (size_t i = 0; i < widths_.size(); ++i) {
+      const char* values = static_cast<const char*>(batch_.columns[i].data) + first * widths_[i];
+      switch (widths_[i]) {
+        case 1: write_values<1>(values, rows, row_size_, out); break;
+        case 4: write_values<4>(values, rows, row_size_, out); break;
+        default: write_values<8>(values, rows, row_size_, out);
+      }
+      out += 1 + widths_[i];
+    }
+    for (size_t row = 0; row <= rows; ++row) offsets_[row] = row * row_size_;
+  }
+
+  const Batch& batch_;
+  std::vector<size_t> widths_;
+  size_t row_size_ = 0;  // at least
+  bool is_even_ = true;  // every row is of that size
+  std::string bytes_;
+  std::vector<size_t> offsets_;
+};
 
 // How to read the times of labels as what they are likely to be: labels declare no unit.
 std::string hint_for_times(const std::string& column, Timestamp met) {
@@ -180,16 +243,17 @@ DataType LabelChecksum::hashed_type(const std::string& native_type, bool& as_is)
 }
 
 void LabelChecksum::add(const Batch& batch) {
-  std::string cells;
-  std::vector<size_t> widths;
-  for (const Column& column : batch.columns) widths.push_back(fixed_width(column.type.kind));
+  RowBytes bytes(batch);
+  std::vector<uint64_t> hashes;
+  const auto* positions = static_cast<const int64_t*>(batch.columns.back().data);
   uint64_t sum = 0, weighted = 0;
-  for (size_t row = 0; row < batch.rows; ++row) {
-    cells.clear();
-    for (size_t i = 0; i < widths.size(); ++i) append_cell(cells, batch.columns[i], widths[i], row);
-    const uint64_t hash = hash64(cells);
-    sum += hash;
-    weighted += hash * (2 * static_cast<uint64_t>(batch.columns.back().at<int64_t>(row)) + 1);
+  for (size_t first = 0; first < batch.rows; first += hashes.size()) {
+    bytes.write(first, std::min(bytes.rows_at_once(), batch.rows - first));
+    hash64_each(bytes.data(), bytes.offsets(), hashes);
+    for (size_t i = 0; i < hashes.size(); ++i) {
+      sum += hashes[i];
+      weighted += hashes[i] * (2 * static_cast<uint64_t>(positions[first + i]) + 1);
+    }
   }
   sum_ += sum;
   weighted_ += weighted;
