@@ -44,7 +44,8 @@ bool are_plausible(const int64_t* times_us, size_t rows) {
 
 struct LabelIndex::Builder::State {
   struct alignas(64) Worker {
-    Worker(const Schema& key_columns, size_t labels) : keys(key_columns, 2, KeyUse::kIdentity), bins(labels) {}
+    Worker(const Schema& key_columns, size_t labels)
+        : keys(key_columns, 2, KeyUse::kIdentity), bins(labels) {}
     KeyBatch keys;
     LabelBins bins;
   };
@@ -154,7 +155,7 @@ void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
   filter->ages().of_each(from_us, batch.rows, worker.ages.data(), simd());
   // Nearly all rows end here: they are of keys without labels, or other rows are newer.
   worker.candidates.resize(filter->candidates(worker.keys.hashes(), worker.ages.data(), batch.rows,
-                                             worker.candidates.data()));
+                                              worker.candidates.data()));
   const Column& event = batch.columns[spec.key_columns.size()];
   worker.landings.clear();
   for (const uint32_t row : worker.candidates) {

@@ -50,7 +50,8 @@ class Latency:
         self.p50, self.p99 = (statistics.median(second[name] for second in seconds) / 1000 for name in ("p50_us", "p99_us"))
 
     def is_flat_after(self, other):
-        return self.p50 <= 1.25 * other.p50 and self.p99 <= 1.25 * other.p99
+        # Two halves of one quiet run differ by a third in their p99.
+        return self.p50 <= 1.25 * other.p50 and self.p99 <= 1.5 * other.p99
 
     def __str__(self):
         return f"{self.p50:.2f} and {self.p99:.2f} ms"
@@ -100,8 +101,8 @@ class Endurance(Serving):
         failed = sum(failures for _, _, failures in aged + fresh)
         rates = sorted(capacity * 0.8 for capacity, _, _ in aged)
         self.suite.report(f"serve for {seconds} s at 80 % of capacity, 10 x 50 with statuses, LMDB",
-                          "flat p50, p99 and memory: at most 1.25 times in the last quarter what they were in the first, and in all what "
-                          "they are of servers just started; no error",
+                          "flat p50 (within 1.25 times), p99 (1.5) and memory, from the first quarter to the last and beside servers "
+                          "just started; no error",
                           f"{rates[0]:,.0f} to {rates[-1]:,.0f} requests/s, median {statistics.median(rates):,.0f}; a second's p50 and p99, "
                           f"medians: {first} in the first quarter, {last} in the last; {every} in all, {new} of servers just started; "
                           f"memory {max(memory.mb):.0f} MB, {memory.growth():+.1f} MB; {failed} errors and refusals",

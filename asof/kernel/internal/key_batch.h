@@ -17,7 +17,7 @@ namespace asof::kernel {
 
 // What key() is for.
 enum class KeyUse {
-  kBytes,     // what stores call the key
+  kBytes,  // what stores call the key
   kIdentity,  // what tells keys of one hash apart: nothing, where the key is one integer and the hash tells it
 };
 

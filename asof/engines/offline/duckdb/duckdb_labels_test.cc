@@ -356,6 +356,25 @@ TEST_F(DuckdbLabels, WriteEveryTypeInTheOrderGiven) {
   EXPECT_FALSE(store_->read_metadata("o.csv"));
 }
 
+// Whoever writes them: this engine by itself, or by DuckDB.
+TEST_F(DuckdbLabels, AreCompressedAsTheStoreIsTold) {
+  parquet("l.parquet", "SELECT i AS k, TIMESTAMP '2026-05-01' AS t FROM range(3000) r(i)");
+  std::vector<store::ResultColumns> results = {
+      positions_as("n", kInt64, [](int64_t p, store::CellSink& c) { c.int64(1'000 + p); })};
+  for (const std::string given : {"", "lz4_raw", "snappy", "zstd", "uncompressed"}) {
+    store_ = given.empty() ? open() : open({{"compression", given}});
+    for (const std::string& text :
+         {std::string("l.parquet"), std::string("SELECT * FROM 'l.parquet'")}) {
+      ASSERT_TRUE(labels({.text = text})->write({"o.parquet", {}}, results));
+      EXPECT_EQ(cell("SELECT lower(any_value(compression)) FROM parquet_metadata('" +
+                     path("o.parquet") + "') WHERE path_in_schema = 'n'"),
+                given.empty() ? "lz4_raw" : given)
+          << text;
+      EXPECT_EQ(cell("SELECT sum(n) FROM '" + path("o.parquet") + "'"), "4998000") << given;
+    }
+  }
+}
+
 TEST_F(DuckdbLabels, LeaveNothingBehindWhereTheyCannotWrite) {
   auto held = labels({.text = "SELECT 1 AS k, TIMESTAMP '2026-05-01' AS t"});
   EXPECT_THAT(held->write({"absent/o.parquet", {}}, {}).error().text(),
@@ -434,8 +453,10 @@ TEST_F(DuckdbLabels, HaveTheSameChecksumForEver) {
   // Of values that are all there and of fixed widths; and of others.
   EXPECT_EQ(checksum("i % 7 = 0 AS b, (i * 3)::INTEGER AS n, i * 0.5::DOUBLE AS d"),
             "30d179162c505dc7ba7a43a2674a473e");
-  EXPECT_EQ(checksum("CASE WHEN i % 3 = 0 THEN NULL ELSE i END AS n, repeat('x', (i % 20)::INTEGER) AS s"),
-            "b459e27baf2d0ce5ecf506ffa47f02ba");
+  EXPECT_EQ(
+      checksum(
+          "CASE WHEN i % 3 = 0 THEN NULL ELSE i END AS n, repeat('x', (i % 20)::INTEGER) AS s"),
+      "b459e27baf2d0ce5ecf506ffa47f02ba");
 }
 
 TEST_F(DuckdbLabels, GoToDiskWhereMemoryRunsShort) {

@@ -10,6 +10,7 @@
 #include "asof/base/executor.h"
 #include "asof/engines/offline/duckdb/internal/direct_scan.h"
 #include "asof/engines/offline/duckdb/internal/instance.h"
+#include "asof/engines/offline/duckdb/internal/label_output.h"
 #include "asof/engines/offline/duckdb/internal/labels.h"
 #include "asof/engines/offline/duckdb/internal/parquet_labels.h"
 #include "asof/engines/offline/duckdb/internal/relation.h"
@@ -22,12 +23,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<store::EngineOption, 3> kOptions = {{
+constexpr std::array<store::EngineOption, 4> kOptions = {{
     {"memory_limit", store::OptionType::kByteCount, "2GB",
      "memory for scans, labels and output; beyond it DuckDB uses temp_directory"},
     {"threads", store::OptionType::kInteger, "0", "threads that scan; 0 = one a core"},
     {"temp_directory", store::OptionType::kString, "",
      "where data go that outgrow memory_limit; empty = .asof/tmp in the repository"},
+    {"compression", store::OptionType::kString, "lz4_raw",
+     "codec of training sets in Parquet: lz4_raw, snappy (for readers of before 2023), zstd (the "
+     "smallest) or uncompressed"},
 }};
 
 std::string context_of(const model::Source& source) {
@@ -241,6 +245,8 @@ Result<std::unique_ptr<store::OfflineStore>> open_store(const store::EngineAddre
     options.directory.pop_back();
   options.memory_limit = fmt::format("{}B", values.byte_count("memory_limit"));
   options.threads = threads == 0 ? available_cores() : static_cast<size_t>(threads);
+  options.compression = values.string("compression");
+  ASOF_TRY(output_codec(options.compression));
   options.temp_directory = values.string("temp_directory");
   options.temp_directory = options.temp_directory.empty()
                                ? absolute_path(".asof/tmp", options.directory)

@@ -743,6 +743,13 @@ TEST_F(DuckdbStore, RefusesOptionsItDoesNotKnow) {
   auto opened = engine().open(address);
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().text(), HasSubstr("memory_limit"));
+  address.options = {{"compression", "snapy"}};
+  opened = engine().open(address);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().text(), AllOf(HasSubstr("offline.compression"),
+                                           HasSubstr("compression is 'snapy', wanted lz4_raw, "
+                                                     "snappy, zstd, uncompressed"),
+                                           HasSubstr("did you mean 'snappy'?")));
 }
 
 }  // namespace

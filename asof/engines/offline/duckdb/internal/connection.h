@@ -32,7 +32,8 @@ struct DatabaseOptions {
   std::string memory_limit;
   size_t threads = 1;
   std::string temp_directory;
-  std::string directory;  // relative paths in SQL start here
+  std::string directory;                // relative paths in SQL start here
+  std::string compression = "lz4_raw";  // of training sets: one of kOutputCodecs
 };
 
 class Connection;

@@ -19,13 +19,13 @@ std::string column_name(size_t index) { return fmt::format("c{}", index); }
 
 // What COPY is told of an output of so many columns and rows.
 std::string copy_options(const store::TrainingOutput& output, OutputKind kind, size_t columns,
-                         uint64_t rows) {
+                         uint64_t rows, const std::string& compression) {
   if (kind == OutputKind::kCsv) return "FORMAT csv, HEADER true";
   std::string metadata;
   for (const auto& [key, value] : output.metadata)
     metadata +=
         fmt::format("{}{}: {}", metadata.empty() ? "" : ", ", quote_text(key), quote_text(value));
-  return fmt::format("FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {}",
+  return fmt::format("FORMAT parquet, COMPRESSION {}, ROW_GROUP_SIZE {}", compression,
                      row_group_rows(columns, rows)) +
          (metadata.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", metadata));
 }
@@ -263,8 +263,8 @@ Result<void> DuckdbLabels::write(const store::TrainingOutput& output, const Rang
   ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(const OutputKind kind, output_kind(output));
   const Cells cells = kind == OutputKind::kCsv ? Cells::kCsv : Cells::kTyped;
-  const std::string options =
-      copy_options(output, kind, output_columns(results).size(), range.rows());
+  const std::string options = copy_options(output, kind, output_columns(results).size(),
+                                           range.rows(), instance_->options().compression);
   std::lock_guard hold(lock_);
   return write_whole(
       output, instance_->options().directory, [&](const std::string& temporary) -> Result<void> {
@@ -291,7 +291,8 @@ Result<void> DuckdbLabels::write_kept(const store::TrainingOutput& output) {
   ASOF_TRY(check_output(output));
   ASOF_TRY_ASSIGN(const OutputKind kind, output_kind(output));
   const Cells cells = kind == OutputKind::kCsv ? Cells::kCsv : Cells::kTyped;
-  const std::string options = copy_options(output, kind, kept_columns_.size(), rows_);
+  const std::string options =
+      copy_options(output, kind, kept_columns_.size(), rows_, instance_->options().compression);
   std::string list;
   for (const OutputColumn& column : kept_columns_)
     list += (list.empty() ? "" : ", ") +

@@ -337,14 +337,15 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
   for (const store::ResultColumns& group : results)
     for (const store::ResultColumn& column : group.columns)
       columns.push_back({column.name, column.type});
-  constexpr parquet::Codec kCodec = parquet::Codec::kSnappy;
+  ASOF_TRY_ASSIGN(const OutputCodec compression, output_codec(instance_->options().compression));
+  const parquet::Codec codec = compression.codec;
   ASOF_TRY_ASSIGN(const std::unique_ptr<parquet::FileWriter> writer,
                   parquet::FileWriter::create(path, columns));
   const size_t rows_at_once = row_group_rows(columns.size(), rows_);
   ASOF_TRY(for_each_piece(rows_at_once, [&](size_t first, size_t rows, size_t) {
     std::vector<parquet::EncodedChunk> chunks;
     for (size_t i = 0; i < columns_.size(); ++i)
-      chunks.push_back(parquet::encode_chunk(columns[i], stored_[i].from(first), rows, kCodec));
+      chunks.push_back(parquet::encode_chunk(columns[i], stored_[i].from(first), rows, codec));
     std::vector<int64_t> positions(kBatchRows);
     for (const store::ResultColumns& group : results) {
       std::vector<ColumnBuffer> buffers;
@@ -359,8 +360,7 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
       }
       for (const ColumnBuffer& buffer : buffers) {
         ASOF_CHECK(buffer.rows() == rows);
-        chunks.push_back(
-            parquet::encode_chunk(columns[chunks.size()], buffer.view(), rows, kCodec));
+        chunks.push_back(parquet::encode_chunk(columns[chunks.size()], buffer.view(), rows, codec));
       }
     }
     return writer->add(first / rows_at_once, rows, std::move(chunks));
