@@ -35,8 +35,8 @@ and peak memory are those of whole processes, start-up and output included; the 
 - Without this tree: `asof init b --template benchmark` makes the tables of the serving lines, and `asof bench` measures them, or your
   own definitions, with the load generator of the open loops here (see [cli.md](cli.md)).
 - To repeat: `make bench`, some five minutes; `make bench-full` adds 100 M and 300 M rows, a store of 10 GB and ten minutes of load; one part of
-  it: `make bench BENCH="--only join"`. What bounds the lines that say NO: [adr/0012](adr/0012-parquet-without-duckdb.md),
-  [adr/0010](adr/0010-what-bounds-the-joins.md) and [adr/0011](adr/0011-what-bounds-the-reads.md). This page is written by `make bench-full BENCH=--docs`.
+  it: `make bench BENCH="--only join"`. What bounds the lines that say NO: [adr/0013](adr/0013-one-line-a-slot.md),
+  [adr/0015](adr/0015-less-around-the-join.md) and [adr/0011](adr/0011-what-bounds-the-reads.md). This page is written by `make bench-full BENCH=--docs`.
 
 The files that were read, generated from hashes of row numbers (bench/suite/tables.py):
 
