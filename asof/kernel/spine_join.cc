@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -90,7 +91,8 @@ struct SpineJoin::State {
   // A row on its way to a slot.
   struct Landing {
     uint32_t row;
-    uint32_t target;  // the slot
+    uint32_t target;  // the slot; the first of its line at first
+    uint32_t lanes;   // of the line; GapFilter::kAnyLane where the key has to be looked up
     int64_t event_us;
     int64_t known_us;
     int64_t from_us;
@@ -106,7 +108,7 @@ struct SpineJoin::State {
     std::string encoded;
     std::vector<int64_t> from_us;  // by row: when it counts from
     std::vector<uint32_t> ages;
-    std::vector<uint32_t> candidates;
+    std::vector<GapFilter::Candidate> candidates;
     std::vector<Landing> landings;
     std::vector<Tie> ties;
     bool has_too_many_ties = false;
@@ -158,11 +160,19 @@ void SpineJoin::State::land_rows(const Batch& batch, Worker& worker) {
                                               worker.candidates.data()));
   const Column& event = batch.columns[spec.key_columns.size()];
   worker.landings.clear();
-  for (const uint32_t row : worker.candidates) {
-    table.prefetch_bucket(worker.keys.hash(row));
+  for (const auto& [row, lanes] : worker.candidates) {
+    const uint64_t hash = worker.keys.hash(row);
     const RowAdmission admission = admit(event, known_column(batch), spec.as_of, row);
-    worker.landings.push_back(
-        {row, 0, admission.event_us, admission.known_us, from_us[row], nullptr});
+    Landing& landing =
+        worker.landings.emplace_back(Landing{row, 0, GapFilter::kAnyLane, admission.event_us,
+                                             admission.known_us, from_us[row], nullptr});
+    if (lanes == GapFilter::kAnyLane || !table.is_hash_enough()) {
+      table.prefetch_bucket(hash);
+    } else {
+      landing.target = filter->first_slot(hash);
+      landing.lanes = lanes;
+      table.prefetch_slot(landing.target + static_cast<uint32_t>(std::countr_zero(lanes)));
+    }
   }
   find_slots(worker);
 }
@@ -197,20 +207,29 @@ const int64_t* SpineJoin::State::admit_rows(const Batch& batch, Worker& worker) 
 
 void SpineJoin::State::find_slots(Worker& worker) const {
   for (const Landing& landing : worker.landings)
-    table.prefetch_group(worker.keys.hash(landing.row));
+    if (landing.lanes == GapFilter::kAnyLane) table.prefetch_group(worker.keys.hash(landing.row));
   size_t kept = 0;
   for (Landing landing : worker.landings) {
-    landing.group = table.find(worker.keys.hash(landing.row), worker.keys.key(landing.row));
-    if (landing.group == nullptr) continue;
-    table.prefetch_times(*landing.group);
+    const uint64_t hash = worker.keys.hash(landing.row);
+    if (landing.lanes == GapFilter::kAnyLane) {
+      landing.group = table.find(hash, worker.keys.key(landing.row));
+      if (landing.group == nullptr) continue;
+      table.prefetch_times(*landing.group);
+    } else {
+      landing.target = table.slot_among(landing.target, landing.lanes, hash, landing.from_us);
+      if (landing.target == kNoSlot) continue;
+      best.prefetch(landing.target);
+    }
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);
   kept = 0;
   for (Landing landing : worker.landings) {
-    landing.target = table.slot_at(*landing.group, landing.from_us);
-    if (landing.target == kNoSlot) continue;
-    best.prefetch(landing.target);
+    if (landing.group != nullptr) {
+      landing.target = table.slot_at(*landing.group, landing.from_us);
+      if (landing.target == kNoSlot) continue;
+      best.prefetch(landing.target);
+    }
     worker.landings[kept++] = landing;
   }
   worker.landings.resize(kept);

@@ -89,33 +89,36 @@ void GapFilter::fill(const LabelTable& table, uint32_t begin, uint32_t end) {
   }
 }
 
-bool GapFilter::may_win(uint32_t line, uint64_t hash, uint32_t age) const {
-  if (age == Ages::kFuture) return false;
-  for (const std::atomic<uint32_t>& lane : lines_[line].words) {
-    const uint32_t word = lane.load(std::memory_order_relaxed);
-    if (word == kAnyWord ||
-        (word >> kTagAt == tag_of(hash) && oldest_of(word) >= age && youngest_of(word) <= age))
-      return true;
+// None of what the line holds where it is 0.
+uint32_t GapFilter::lanes_of(uint32_t line, uint64_t hash, uint32_t age) const {
+  if (age == Ages::kFuture) return 0;
+  uint32_t lanes = 0;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    const uint32_t word = lines_[line].words[lane].load(std::memory_order_relaxed);
+    if (word == kAnyWord) return kAnyLane;
+    const bool fits =
+        word >> kTagAt == tag_of(hash) && oldest_of(word) >= age && youngest_of(word) <= age;
+    lanes |= static_cast<uint32_t>(fits) << lane;
   }
-  return false;
+  return lanes;
 }
 
-// The last of the steps of candidates(), for each kind of machine: `out` holds the row's lines, and then those that are kept. A
+// The last of the steps of candidates(), for each kind of machine: `out` holds the rows' lines, and then those that are kept. A
 // vector's lanes are aligned words, so that each is read whole, whatever another thread writes beside it.
 struct GapFilter::Loops {
-  [[gnu::always_inline]] static void prefetch(const GapFilter& filter, const uint32_t* out,
+  [[gnu::always_inline]] static void prefetch(const GapFilter& filter, const Candidate* out,
                                               size_t row, size_t rows) {
-    if (row < rows) __builtin_prefetch(&filter.lines_[out[row]]);
+    if (row < rows) __builtin_prefetch(&filter.lines_[out[row].row]);
   }
 
   [[gnu::always_inline]] static size_t keep(const GapFilter& filter, const uint64_t* hashes,
-                                            const uint32_t* ages, size_t rows, uint32_t* out) {
+                                            const uint32_t* ages, size_t rows, Candidate* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
       prefetch(filter, out, row + kRowsAhead, rows);
-      const uint32_t line = out[row];
-      out[kept] = static_cast<uint32_t>(row);
-      kept += filter.may_win(line, hashes[row], ages[row]) ? 1 : 0;
+      const uint32_t lanes = filter.lanes_of(out[row].row, hashes[row], ages[row]);
+      out[kept] = {static_cast<uint32_t>(row), lanes};
+      kept += lanes != 0 ? 1 : 0;
     }
     return kept;
   }
@@ -123,22 +126,22 @@ struct GapFilter::Loops {
 #if defined(__x86_64__)
   [[gnu::target("avx512f,avx512dq,avx512bw,avx512vl")]] static size_t keep_avx512(
       const GapFilter& filter, const uint64_t* hashes, const uint32_t* ages, size_t rows,
-      uint32_t* out) {
+      Candidate* out) {
     const __m512i age_mask = _mm512_set1_epi32(kAgeMask);
-    const __m512i any_word = _mm512_set1_epi32(-1);
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
       prefetch(filter, out, row + kRowsAhead, rows);
-      const __m512i words = _mm512_load_si512(&filter.lines_[out[row]]);
+      const __m512i words = _mm512_load_si512(&filter.lines_[out[row].row]);
       const __m512i age = _mm512_set1_epi32(static_cast<int>(ages[row]));
       const __m512i tag = _mm512_set1_epi32(static_cast<int>(tag_of(hashes[row])));
       __mmask16 fits = _mm512_cmpeq_epi32_mask(_mm512_srli_epi32(words, kTagAt), tag);
       fits = _mm512_mask_cmple_epu32_mask(fits, _mm512_and_si512(words, age_mask), age);
       fits = _mm512_mask_cmpge_epu32_mask(
           fits, _mm512_and_si512(_mm512_srli_epi32(words, kAgeBits), age_mask), age);
-      fits |= _mm512_cmpeq_epi32_mask(words, any_word);
-      out[kept] = static_cast<uint32_t>(row);
-      kept += fits != 0 && ages[row] != Ages::kFuture ? 1 : 0;
+      const bool is_any = _mm_cvtsi128_si32(_mm512_castsi512_si128(words)) == -1;
+      const uint32_t lanes = is_any ? kAnyLane : fits;
+      out[kept] = {static_cast<uint32_t>(row), lanes};
+      kept += lanes != 0 && ages[row] != Ages::kFuture ? 1 : 0;
     }
     return kept;
   }
@@ -152,23 +155,27 @@ struct GapFilter::Loops {
     const __m256i too_old =
         _mm256_cmpgt_epi32(age, _mm256_and_si256(_mm256_srli_epi32(words, kAgeBits), age_mask));
     const __m256i same_tag = _mm256_cmpeq_epi32(_mm256_srli_epi32(words, kTagAt), tag);
-    return _mm256_or_si256(_mm256_andnot_si256(_mm256_or_si256(too_young, too_old), same_tag),
-                           _mm256_cmpeq_epi32(words, _mm256_set1_epi32(-1)));
+    return _mm256_andnot_si256(_mm256_or_si256(too_young, too_old), same_tag);
   }
 
   [[gnu::target("avx2")]] static size_t keep_avx2(const GapFilter& filter, const uint64_t* hashes,
                                                   const uint32_t* ages, size_t rows,
-                                                  uint32_t* out) {
+                                                  Candidate* out) {
     size_t kept = 0;
     for (size_t row = 0; row < rows; ++row) {
       prefetch(filter, out, row + kRowsAhead, rows);
-      const auto* halves = reinterpret_cast<const __m256i*>(&filter.lines_[out[row]]);
+      const auto* halves = reinterpret_cast<const __m256i*>(&filter.lines_[out[row].row]);
+      const __m256i first = _mm256_load_si256(halves), second = _mm256_load_si256(halves + 1);
       const __m256i age = _mm256_set1_epi32(static_cast<int>(ages[row]));
       const __m256i tag = _mm256_set1_epi32(static_cast<int>(tag_of(hashes[row])));
-      const __m256i fits = _mm256_or_si256(fits_avx2(_mm256_load_si256(halves), age, tag),
-                                           fits_avx2(_mm256_load_si256(halves + 1), age, tag));
-      out[kept] = static_cast<uint32_t>(row);
-      kept += _mm256_testz_si256(fits, fits) == 0 && ages[row] != Ages::kFuture ? 1 : 0;
+      const auto low = static_cast<uint32_t>(
+          _mm256_movemask_ps(_mm256_castsi256_ps(fits_avx2(first, age, tag))));
+      const auto high = static_cast<uint32_t>(
+          _mm256_movemask_ps(_mm256_castsi256_ps(fits_avx2(second, age, tag))));
+      const bool is_any = _mm256_cvtsi256_si32(first) == -1;
+      const uint32_t lanes = is_any ? kAnyLane : low | high << 8;
+      out[kept] = {static_cast<uint32_t>(row), lanes};
+      kept += lanes != 0 && ages[row] != Ages::kFuture ? 1 : 0;
     }
     return kept;
   }
@@ -176,8 +183,8 @@ struct GapFilter::Loops {
 };
 
 size_t GapFilter::candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows,
-                             uint32_t* out) const {
-  for (size_t row = 0; row < rows; ++row) out[row] = line_of(hashes[row]);
+                             Candidate* out) const {
+  for (size_t row = 0; row < rows; ++row) out[row].row = line_of(hashes[row]);
   for (size_t row = 0; row < kRowsAhead; ++row) Loops::prefetch(*this, out, row, rows);
 #if defined(__x86_64__)
   if (simd_ == Simd::kAvx512) return Loops::keep_avx512(*this, hashes, ages, rows, out);

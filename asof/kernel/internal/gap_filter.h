@@ -52,9 +52,19 @@ class GapFilter {
   GapFilter(const LabelTable& table, size_t threads, Simd simd = kernel::simd());
 
   const Ages& ages() const { return ages_; }
-  // Which rows of these hashes and ages (of the instants from which they count) may win a slot: their numbers,
-  // ascending, into `out`, which has room for `rows`. Returns how many. Cost: a cache line a row, asked for ahead.
-  size_t candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows, uint32_t* out) const;
+  // A row that may win a slot: a bit for each lane of its line whose slot may be it, or kAnyLane.
+  struct Candidate {
+    uint32_t row;
+    uint32_t lanes;
+    friend bool operator==(const Candidate&, const Candidate&) = default;
+  };
+  static constexpr uint32_t kAnyLane = UINT32_MAX;
+  // Which rows of these hashes and ages (of the instants from which they count) may win a slot, ascending, into `out`, which has
+  // room for `rows`. Returns how many. Cost: a cache line a row, asked for ahead.
+  size_t candidates(const uint64_t* hashes, const uint32_t* ages, size_t rows,
+                    Candidate* out) const;
+  // The slot of the first lane of the hash's line.
+  uint32_t first_slot(uint64_t hash) const { return first_slots_[line_of(hash)]; }
 
   // What raise() looks at first.
   void prefetch(uint64_t hash) const { __builtin_prefetch(&first_slots_[line_of(hash)]); }
@@ -83,7 +93,7 @@ class GapFilter {
   static constexpr uint32_t kTagMask = 0xff;
   // A lane without a slot: no age is so young and so old.
   static constexpr uint32_t kNoWord = kAgeMask;
-  // In a line of more slots than lanes, as those of a key with many labels: every row that some label sees is a candidate.
+  // First in a line of more slots than lanes, as those of a key with many labels: every row that some label sees is a candidate.
   static constexpr uint32_t kAnyWord = UINT32_MAX;
 
   struct alignas(64) Line {
@@ -101,7 +111,7 @@ class GapFilter {
     return static_cast<uint32_t>(Wide{hash} * count_ >> 64);
   }
   void fill(const LabelTable& table, uint32_t begin, uint32_t end);
-  bool may_win(uint32_t line, uint64_t hash, uint32_t age) const;
+  uint32_t lanes_of(uint32_t line, uint64_t hash, uint32_t age) const;
 
   Ages ages_;
   Simd simd_;

@@ -67,7 +67,7 @@ TEST_P(GapFilterLoops, LetEveryRowThroughThatMayWinAndFewOthers) {
   const LabelTable table = table_of(labels);
   GapFilter filter(table, 2, GetParam());
   std::vector<int64_t> best(table.slots(), INT64_MIN);
-  size_t passed = 0, rows = 0;
+  size_t passed = 0, by_lane = 0, rows = 0;
   while (rows < 100'000) {
     std::vector<std::string> keys;
     std::vector<uint64_t> hashes;
@@ -78,7 +78,8 @@ TEST_P(GapFilterLoops, LetEveryRowThroughThatMayWinAndFewOthers) {
       hashes.push_back(hash64(keys.back()));
       events.push_back(static_cast<int64_t>(random() % (100 * kDay)));
     }
-    std::vector<uint32_t> ages(keys.size()), candidates(keys.size());
+    std::vector<uint32_t> ages(keys.size());
+    std::vector<GapFilter::Candidate> candidates(keys.size());
     filter.ages().of_each(events.data(), events.size(), ages.data(), GetParam());
     candidates.resize(
         filter.candidates(hashes.data(), ages.data(), keys.size(), candidates.data()));
@@ -89,13 +90,20 @@ TEST_P(GapFilterLoops, LetEveryRowThroughThatMayWinAndFewOthers) {
       const LabelGroup* group = table.find(hashes[row], keys[row]);
       const uint32_t slot = group == nullptr ? kNoSlot : table.slot_at(*group, events[row]);
       if (slot == kNoSlot || events[row] < best[slot]) continue;
-      ASSERT_TRUE(std::binary_search(candidates.begin(), candidates.end(), row))
-          << keys[row] << " at " << events[row];
+      const auto candidate = std::ranges::find(candidates, row, &GapFilter::Candidate::row);
+      ASSERT_NE(candidate, candidates.end()) << keys[row] << " at " << events[row];
+      if (candidate->lanes != GapFilter::kAnyLane) {
+        const uint32_t lane = slot - filter.first_slot(hashes[row]);
+        ASSERT_LT(lane, 16U);
+        ASSERT_EQ(candidate->lanes >> lane & 1, 1U) << keys[row] << " at " << events[row];
+        ++by_lane;
+      }
       best[slot] = events[row];
       filter.raise(slot, hashes[row], events[row]);
     }
   }
   EXPECT_LT(passed, rows / 4);
+  EXPECT_GT(by_lane, 0U);
 }
 
 TEST_P(GapFilterLoops, AgreeWithOneAnother) {
@@ -114,7 +122,7 @@ TEST_P(GapFilterLoops, AgreeWithOneAnother) {
                        ? Ages::kFuture
                        : filter.ages().of(static_cast<int64_t>(random() % (95 * kDay))));
   }
-  std::vector<uint32_t> kept(hashes.size()), wanted(hashes.size());
+  std::vector<GapFilter::Candidate> kept(hashes.size()), wanted(hashes.size());
   kept.resize(filter.candidates(hashes.data(), ages.data(), hashes.size(), kept.data()));
   wanted.resize(plain.candidates(hashes.data(), ages.data(), hashes.size(), wanted.data()));
   EXPECT_EQ(kept, wanted);
@@ -126,7 +134,7 @@ TEST_P(GapFilterLoops, OfNoLabelsLetNothingThrough) {
   const GapFilter filter(table, 2, GetParam());
   const uint64_t hash = 42;
   const uint32_t age = filter.ages().of(0);
-  uint32_t out = 0;
+  GapFilter::Candidate out{};
   EXPECT_EQ(filter.candidates(&hash, &age, 1, &out), 0u);
 }
 

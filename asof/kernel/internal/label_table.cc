@@ -190,6 +190,8 @@ void LabelTable::build(std::vector<LabelBins> workers, size_t labels, size_t thr
   for (const LabelBins& worker : workers) longest_key = std::max(longest_key, worker.longest_key());
   groups_ = LabelGroups(groups, longest_key, slots);
   times_ = Buffer<int64_t>(slots);
+  is_hash_enough_ = longest_key == 0;
+  if (is_hash_enough_) hashes_ = Buffer<uint64_t>(slots);
   slot_of_position_ = Buffer<uint32_t>(labels);
   parallel_for(labels / kPositionsAtOnce + 1, threads, [&](size_t i) {
     const size_t begin = i * kPositionsAtOnce, end = std::min(begin + kPositionsAtOnce, labels);
@@ -225,6 +227,7 @@ void LabelTable::fill(std::vector<LabelBins>& workers, Part& part) {
     }
     current->has_more_times = slot != current->begin;
     times_[slot] = item.time_us;
+    if (is_hash_enough_) hashes_[slot] = item.hash;
     part.first_time_us = std::min(part.first_time_us, item.time_us);
     part.last_time_us = std::max(part.last_time_us, item.time_us);
     slot_of_position_[item.position] = slot;
@@ -247,6 +250,17 @@ const LabelGroup* LabelTable::find(uint64_t hash, std::string_view key) const {
   for (uint32_t i = first[0]; i < first[1]; ++i)
     if (groups_[i].hash == hash && groups_.key(groups_[i]) == key) return &groups_[i];
   return nullptr;
+}
+
+uint32_t LabelTable::slot_among(uint32_t first, uint32_t lanes, uint64_t hash,
+                                int64_t from_us) const {
+  for (; lanes != 0; lanes &= lanes - 1) {
+    const uint32_t slot = first + static_cast<uint32_t>(std::countr_zero(lanes));
+    if (times_[slot] < from_us || hashes_[slot] != hash) continue;
+    // The key's label before does not see the row, or there is none.
+    if (slot == 0 || times_[slot - 1] < from_us || hashes_[slot - 1] != hash) return slot;
+  }
+  return kNoSlot;
 }
 
 uint32_t LabelTable::slot_at(const LabelGroup& group, int64_t from_us) const {

@@ -88,6 +88,17 @@ class LabelTable {
   // The slot of the group's first time at or after `from_us`, or kNoSlot.
   uint32_t slot_at(const LabelGroup& group, int64_t from_us) const;
 
+  // Whether a hash tells its key by itself: no key has bytes (KeyUse::kIdentity).
+  bool is_hash_enough() const { return is_hash_enough_; }
+  // What slot_among() looks at.
+  void prefetch_slot(uint32_t slot) const {
+    __builtin_prefetch(&times_[slot]);
+    __builtin_prefetch(&hashes_[slot]);
+  }
+  // Of the slots `first` + i for each bit i of `lanes` the one where a row of this hash lands that counts from then, or kNoSlot.
+  // Where the hash is enough.
+  uint32_t slot_among(uint32_t first, uint32_t lanes, uint64_t hash, int64_t from_us) const;
+
   uint32_t slot_of(size_t position) const { return slot_of_position_[position]; }
   int64_t time_of(uint32_t slot) const { return times_[slot]; }
   // Of all labels; where there are none, the first is later than the last.
@@ -108,8 +119,10 @@ class LabelTable {
   Buffer<uint32_t> first_groups_;  // by bucket, and the end
   LabelGroups groups_;
   Buffer<int64_t> times_;              // by slot
+  Buffer<uint64_t> hashes_;            // by slot, where the hash is enough
   Buffer<uint32_t> slot_of_position_;  // kNoSlot where key or time is null
   std::vector<KeyArena> keys_;         // those too long for their group
+  bool is_hash_enough_ = false;
   int64_t first_time_us_ = std::numeric_limits<int64_t>::max();
   int64_t last_time_us_ = std::numeric_limits<int64_t>::min();
 };

@@ -53,6 +53,31 @@ void expect_all_found(const Labels& labels, const LabelTable& table) {
   EXPECT_EQ(owner.size(), table.slots());
 }
 
+// Whatever lanes are asked about: the slot where find() and slot_at() say that a row lands, and no other.
+TEST(LabelTable, FindsSlotsAmongLanesWhereTheHashIsEnough) {
+  constexpr uint64_t kStep = ~uint64_t{0} / 6;
+  Labels labels;
+  for (uint64_t key = 0; key < 6; ++key)
+    for (uint64_t time = 0; time <= key; ++time)
+      labels.add(key * kStep, "", static_cast<int64_t>(10 * time + key));
+  const LabelTable table = labels.build(2, 8);
+  ASSERT_TRUE(table.is_hash_enough());
+  const auto all = static_cast<uint32_t>((uint64_t{1} << table.slots()) - 1);
+  for (uint64_t hash : {uint64_t{0}, kStep, 2 * kStep, 5 * kStep, kStep + 1}) {
+    for (int64_t from = -1; from < 70; ++from) {
+      const LabelGroup* group = table.find(hash, "");
+      const uint32_t wanted = group == nullptr ? kNoSlot : table.slot_at(*group, from);
+      ASSERT_EQ(table.slot_among(0, all, hash, from), wanted) << hash << " from " << from;
+      ASSERT_EQ(table.slot_among(0, 0, hash, from), kNoSlot);
+      if (wanted == kNoSlot) continue;
+      ASSERT_EQ(table.slot_among(wanted, 1, hash, from), wanted);
+      ASSERT_EQ(table.slot_among(0, all & ~(1U << wanted), hash, from), kNoSlot);
+    }
+  }
+  labels.add(3, "k", 1);
+  EXPECT_FALSE(labels.build(1, 8).is_hash_enough());
+}
+
 TEST(LabelTable, TellsKeysOfOneHashApart) {
   const std::string long_key(40, 'k');
   Labels labels;
