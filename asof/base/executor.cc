@@ -9,10 +9,10 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace asof::inline base {
 
@@ -52,6 +52,8 @@ class Helper {
     changed_.wait(hold, [this] { return !is_running_; });
   }
 
+  Helper* next = nullptr;  // of those in the hands of whoever has this one
+
  private:
   [[noreturn]] void run() {
     std::unique_lock hold(lock_);
@@ -82,26 +84,27 @@ class Helpers {
     return *helpers;
   }
 
-  // As many, some of them new; fewer where the system has no more threads to give.
-  std::vector<Helper*> take(size_t count) {
-    std::vector<Helper*> out;
-    out.reserve(count);
+  // One that waits, or a new one; null where the system has none to give.
+  Helper* take() {
     {
       std::lock_guard hold(lock_);
-      const size_t some = std::min(count, idle_.size());
-      const auto first = idle_.end() - static_cast<ptrdiff_t>(some);
-      out.assign(first, idle_.end());
-      idle_.erase(first, idle_.end());
+      if (Helper* const helper = first_; helper != nullptr) {
+        first_ = helper->next;
+        return helper;
+      }
     }
     try {
-      while (out.size() < count) out.push_back(std::make_unique<Helper>().release());
+      return std::make_unique<Helper>().release();
     } catch (const std::system_error&) {
+      return nullptr;
+    } catch (const std::bad_alloc&) {
+      return nullptr;
     }
-    return out;
   }
-  void give_back(const std::vector<Helper*>& helpers) {
+  void give_back(Helper* helper) {
     std::lock_guard hold(lock_);
-    idle_.insert(idle_.end(), helpers.begin(), helpers.end());
+    helper->next = first_;
+    first_ = helper;
   }
 
  private:
@@ -109,13 +112,39 @@ class Helpers {
   Helpers() {
     pthread_atfork([] { instance().lock_.lock(); }, [] { instance().lock_.unlock(); },
                    [] {
-                     instance().idle_.clear();
+                     instance().first_ = nullptr;
                      instance().lock_.unlock();
                    });
   }
 
   std::mutex lock_;
-  std::vector<Helper*> idle_;
+  Helper* first_ = nullptr;
+};
+
+// Helpers at work on a task, as many as there are to be had, which has ended for them when this ends.
+class HelpersAtWork {
+ public:
+  HelpersAtWork(size_t count, const Task& task) {
+    for (; count != 0; --count) {
+      Helper* const helper = Helpers::instance().take();
+      if (helper == nullptr) return;
+      helper->next = first_;
+      first_ = helper;
+      helper->begin(task);
+    }
+  }
+  ~HelpersAtWork() {
+    while (first_ != nullptr) {
+      Helper* const helper = std::exchange(first_, first_->next);
+      helper->end();
+      Helpers::instance().give_back(helper);
+    }
+  }
+  HelpersAtWork(const HelpersAtWork&) = delete;
+  HelpersAtWork& operator=(const HelpersAtWork&) = delete;
+
+ private:
+  Helper* first_ = nullptr;
 };
 
 }  // namespace
@@ -126,12 +155,8 @@ void parallel_for(size_t parts, size_t threads, const std::function<void(size_t 
     for (size_t i = next.fetch_add(1); i < parts; i = next.fetch_add(1)) part(i);
   };
   const size_t wanted = std::min(threads, parts);
-  if (wanted <= 1) return work();
-  const std::vector<Helper*> helpers = Helpers::instance().take(wanted - 1);
-  for (Helper* helper : helpers) helper->begin(work);
+  const HelpersAtWork helpers(wanted > 1 ? wanted - 1 : 0, work);
   work();
-  for (Helper* helper : helpers) helper->end();
-  Helpers::instance().give_back(helpers);
 }
 
 size_t available_cores() {
