@@ -25,10 +25,12 @@ class Helper {
  public:
   // Throws std::system_error where the system has no thread to give.
   Helper() {
-    // Signals are for the threads that the program made itself.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    // Signals are for the threads that the program made itself, but for those that a thread's own faults, and profilers, send it.
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF})
+      sigdelset(&blocked, own);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     try {
       std::thread([this] { run(); }).detach();
     } catch (...) {

@@ -90,9 +90,10 @@ class Endurance(Serving):
 
         aged, fresh = [], []
         with MemorySamples(server) as memory:
-            for turn in range(max(4, seconds // cycle)):
+            turns = max(4, seconds // cycle)
+            for turn in range(turns):
                 aged.append(load(server))
-                if turn % 6 == 5:
+                if turn % 6 == 5 or turn == turns - 1:
                     with self.serve(repository, "--threads", 1) as new:
                         fresh.append(load(new))
         quarter = len(aged) // 4

@@ -30,7 +30,7 @@ constexpr std::array<store::EngineOption, 4> kOptions = {{
     {"temp_directory", store::OptionType::kString, "",
      "where data go that outgrow memory_limit; empty = .asof/tmp in the repository"},
     {"compression", store::OptionType::kString, "lz4_raw",
-     "codec of training sets in Parquet: lz4_raw, snappy (for readers of before 2023), zstd (the "
+     "codec of training sets in Parquet: lz4_raw, snappy (which every reader knows), zstd (the "
      "smallest) or uncompressed"},
 }};
 
