@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
-#include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
+
+#include "asof/base/check.h"
 
 namespace asof::inline base {
 
@@ -21,10 +22,10 @@ namespace {
 using Task = std::function<void()>;
 
 // A thread that waits for the next task when it has done one.
-class Helper {
+class PooledThread {
  public:
   // Throws std::system_error where the system has no thread to give.
-  Helper() {
+  PooledThread() {
     // Signals are for the threads that the program made itself, but for those that a thread's own faults, and profilers, send it.
     sigset_t blocked, before;
     sigfillset(&blocked);
@@ -54,7 +55,7 @@ class Helper {
     changed_.wait(hold, [this] { return !is_running_; });
   }
 
-  Helper* next = nullptr;  // of those in the hands of whoever has this one
+  PooledThread* next = nullptr;  // in the list of whoever has this one
 
  private:
   [[noreturn]] void run() {
@@ -77,76 +78,74 @@ class Helper {
   bool is_running_ = false;
 };
 
-// The helpers that wait. A thread that is started anew each time often shares its maker's core for the first milliseconds, while
-// others are idle; one that wakes does not. They live as long as the process.
-class Helpers {
+// The threads that wait. One that is started anew each time often shares its maker's core for the first milliseconds, while others
+// are idle; one that wakes does not. They live as long as the process, as many as were ever at work at once.
+class ThreadPool {
  public:
-  static Helpers& instance() {
-    static auto* const helpers = new Helpers;
-    return *helpers;
+  static ThreadPool& instance() {
+    static auto* const pool = new ThreadPool;
+    return *pool;
   }
 
   // One that waits, or a new one; null where the system has none to give.
-  Helper* take() {
+  PooledThread* take() {
     {
       std::lock_guard hold(lock_);
-      if (Helper* const helper = first_; helper != nullptr) {
-        first_ = helper->next;
-        return helper;
+      if (PooledThread* const thread = first_; thread != nullptr) {
+        first_ = thread->next;
+        return thread;
       }
     }
     try {
-      return std::make_unique<Helper>().release();
-    } catch (const std::system_error&) {
-      return nullptr;
-    } catch (const std::bad_alloc&) {
+      return std::make_unique<PooledThread>().release();
+    } catch (const std::exception&) {  // no thread, or no memory
       return nullptr;
     }
   }
-  void give_back(Helper* helper) {
+  void give_back(PooledThread* thread) {
     std::lock_guard hold(lock_);
-    helper->next = first_;
-    first_ = helper;
+    thread->next = first_;
+    first_ = thread;
   }
 
  private:
   // A process that was forked has no threads but one.
-  Helpers() {
-    pthread_atfork([] { instance().lock_.lock(); }, [] { instance().lock_.unlock(); },
-                   [] {
-                     instance().first_ = nullptr;
-                     instance().lock_.unlock();
-                   });
+  ThreadPool() {
+    ASOF_CHECK(pthread_atfork([] { instance().lock_.lock(); }, [] { instance().lock_.unlock(); },
+                              [] {
+                                instance().first_ = nullptr;
+                                instance().lock_.unlock();
+                              }) == 0);
   }
 
   std::mutex lock_;
-  Helper* first_ = nullptr;
+  PooledThread* first_ = nullptr;
 };
 
-// Helpers at work on a task, as many as there are to be had, which has ended for them when this ends.
-class HelpersAtWork {
+// Threads at work on a task, as many as there are to be had; the end waits for them.
+class LentThreads {
  public:
-  HelpersAtWork(size_t count, const Task& task) {
+  LentThreads(size_t count, const Task& task) {
     for (; count != 0; --count) {
-      Helper* const helper = Helpers::instance().take();
-      if (helper == nullptr) return;
-      helper->next = first_;
-      first_ = helper;
-      helper->begin(task);
+      PooledThread* const thread = ThreadPool::instance().take();
+      if (thread == nullptr) return;
+      thread->next = first_;
+      first_ = thread;
+      thread->begin(task);
     }
   }
-  ~HelpersAtWork() {
+  ~LentThreads() {
     while (first_ != nullptr) {
-      Helper* const helper = std::exchange(first_, first_->next);
-      helper->end();
-      Helpers::instance().give_back(helper);
+      PooledThread* const thread = std::exchange(first_, first_->next);
+      thread->end();
+      ThreadPool::instance().give_back(thread);
     }
   }
-  HelpersAtWork(const HelpersAtWork&) = delete;
-  HelpersAtWork& operator=(const HelpersAtWork&) = delete;
+  LentThreads(const LentThreads&) = delete;
+  LentThreads& operator=(const LentThreads&) = delete;
 
  private:
-  Helper* first_ = nullptr;
+  PooledThread* first_ = nullptr;
 };
 
 }  // namespace
@@ -157,7 +156,7 @@ void parallel_for(size_t parts, size_t threads, const std::function<void(size_t 
     for (size_t i = next.fetch_add(1); i < parts; i = next.fetch_add(1)) part(i);
   };
   const size_t wanted = std::min(threads, parts);
-  const HelpersAtWork helpers(wanted > 1 ? wanted - 1 : 0, work);
+  const LentThreads others(wanted > 1 ? wanted - 1 : 0, work);
   work();
 }
 
