@@ -89,13 +89,14 @@ void GapFilter::fill(const LabelTable& table, uint32_t begin, uint32_t end) {
   }
 }
 
-// None of what the line holds where it is 0.
+// The lanes that fit, 0 where none does.
 uint32_t GapFilter::lanes_of(uint32_t line, uint64_t hash, uint32_t age) const {
   if (age == Ages::kFuture) return 0;
+  const Line& slots = lines_[line];
+  if (slots.words[0].load(std::memory_order_relaxed) == kAnyWord) return kAnyLane;
   uint32_t lanes = 0;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
-    const uint32_t word = lines_[line].words[lane].load(std::memory_order_relaxed);
-    if (word == kAnyWord) return kAnyLane;
+    const uint32_t word = slots.words[lane].load(std::memory_order_relaxed);
     const bool fits =
         word >> kTagAt == tag_of(hash) && oldest_of(word) >= age && youngest_of(word) <= age;
     lanes |= static_cast<uint32_t>(fits) << lane;

@@ -15,7 +15,7 @@
 
 namespace asof::kernel {
 
-// What key() is for.
+// What key() is for. Hashes of batches of different uses cannot be compared.
 enum class KeyUse {
   kBytes,  // what stores call the key
   kIdentity,  // what tells keys of one hash apart: nothing, where the key is one integer and the hash tells it

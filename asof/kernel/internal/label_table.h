@@ -88,7 +88,7 @@ class LabelTable {
   // The slot of the group's first time at or after `from_us`, or kNoSlot.
   uint32_t slot_at(const LabelGroup& group, int64_t from_us) const;
 
-  // Whether a hash tells its key by itself: no key has bytes (KeyUse::kIdentity).
+  // Whether a hash tells its key by itself: no key has bytes (KeyUse::kIdentity), or there is one key at most.
   bool is_hash_enough() const { return is_hash_enough_; }
   // What slot_among() looks at.
   void prefetch_slot(uint32_t slot) const {
