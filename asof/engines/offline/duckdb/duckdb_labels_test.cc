@@ -365,12 +365,20 @@ TEST_F(DuckdbLabels, AreCompressedAsTheStoreIsTold) {
     store_ = given.empty() ? open() : open({{"compression", given}});
     for (const std::string& text :
          {std::string("l.parquet"), std::string("SELECT * FROM 'l.parquet'")}) {
-      ASSERT_TRUE(labels({.text = text})->write({"o.parquet", {}}, results));
-      EXPECT_EQ(cell("SELECT lower(any_value(compression)) FROM parquet_metadata('" +
-                     path("o.parquet") + "') WHERE path_in_schema = 'n'"),
-                given.empty() ? "lz4_raw" : given)
-          << text;
-      EXPECT_EQ(cell("SELECT sum(n) FROM '" + path("o.parquet") + "'"), "4998000") << given;
+      for (const bool in_slices : {false, true}) {
+        auto held = labels({.text = text});
+        if (in_slices) {
+          ASSERT_TRUE(held->keep(results));
+          ASSERT_TRUE(held->write_kept({"o.parquet", {}}));
+        } else {
+          ASSERT_TRUE(held->write({"o.parquet", {}}, results));
+        }
+        EXPECT_EQ(cell("SELECT lower(any_value(compression)) FROM parquet_metadata('" +
+                       path("o.parquet") + "') WHERE path_in_schema = 'n'"),
+                  given.empty() ? "lz4_raw" : given)
+            << text;
+        EXPECT_EQ(cell("SELECT sum(n) FROM '" + path("o.parquet") + "'"), "4998000") << given;
+      }
     }
   }
 }

@@ -10,7 +10,6 @@
 #include "asof/base/executor.h"
 #include "asof/engines/offline/duckdb/internal/direct_scan.h"
 #include "asof/engines/offline/duckdb/internal/instance.h"
-#include "asof/engines/offline/duckdb/internal/label_output.h"
 #include "asof/engines/offline/duckdb/internal/labels.h"
 #include "asof/engines/offline/duckdb/internal/parquet_labels.h"
 #include "asof/engines/offline/duckdb/internal/relation.h"
@@ -29,7 +28,7 @@ constexpr std::array<store::EngineOption, 4> kOptions = {{
     {"threads", store::OptionType::kInteger, "0", "threads that scan; 0 = one a core"},
     {"temp_directory", store::OptionType::kString, "",
      "where data go that outgrow memory_limit; empty = .asof/tmp in the repository"},
-    {"compression", store::OptionType::kString, "lz4_raw",
+    {"compression", store::OptionType::kString, kOutputCodecs.front().name,
      "codec of training sets in Parquet: lz4_raw, snappy (which every reader knows), zstd (the "
      "smallest) or uncompressed"},
 }};
@@ -245,8 +244,7 @@ Result<std::unique_ptr<store::OfflineStore>> open_store(const store::EngineAddre
     options.directory.pop_back();
   options.memory_limit = fmt::format("{}B", values.byte_count("memory_limit"));
   options.threads = threads == 0 ? available_cores() : static_cast<size_t>(threads);
-  options.compression = values.string("compression");
-  ASOF_TRY(output_codec(options.compression));
+  ASOF_TRY_ASSIGN(options.compression, output_codec(values.string("compression")));
   options.temp_directory = values.string("temp_directory");
   options.temp_directory = options.temp_directory.empty()
                                ? absolute_path(".asof/tmp", options.directory)

@@ -13,6 +13,7 @@
 
 #include "asof/base/result.h"
 #include "asof/engines/offline/duckdb/internal/library.h"
+#include "asof/engines/offline/duckdb/internal/output_codec.h"
 
 namespace asof::engines::offline::duckdb {
 
@@ -32,8 +33,8 @@ struct DatabaseOptions {
   std::string memory_limit;
   size_t threads = 1;
   std::string temp_directory;
-  std::string directory;                // relative paths in SQL start here
-  std::string compression = "lz4_raw";  // of training sets: one of kOutputCodecs
+  std::string directory;                            // relative paths in SQL start here
+  OutputCodec compression = kOutputCodecs.front();  // of training sets
 };
 
 class Connection;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "asof/base/nearest.h"
 #include "asof/engines/offline/duckdb/internal/label_source.h"
 #include "asof/engines/offline/duckdb/internal/source_files.h"
 
@@ -46,17 +44,6 @@ Result<OutputKind> output_kind(const store::TrainingOutput& output) {
   if (output.path.ends_with(".csv")) return OutputKind::kCsv;
   return error(ErrorCode::kInvalid, fmt::format("'{}' is neither .parquet nor .csv", output.path),
                {}, "name the output file with one of the two");
-}
-
-Result<OutputCodec> output_codec(const std::string& name) {
-  std::vector<std::string> names;
-  for (const OutputCodec& codec : kOutputCodecs) {
-    if (codec.name == name) return codec;
-    names.emplace_back(codec.name);
-  }
-  return error(ErrorCode::kInvalid,
-               fmt::format("compression is '{}', wanted {}", name, fmt::join(names, ", ")),
-               "offline.compression", suggestion(name, names));
 }
 
 size_t row_group_rows(size_t columns, uint64_t rows) {

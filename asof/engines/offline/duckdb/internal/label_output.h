@@ -1,15 +1,12 @@
 // Where a training set is written: what is refused, and how a file appears whole or not at all.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "asof/base/result.h"
 #include "asof/engines/offline/duckdb/internal/connection.h"
-#include "asof/parquet/format.h"
 #include "asof/store/offline_store.h"
 
 namespace asof::engines::offline::duckdb {
@@ -17,19 +14,6 @@ namespace asof::engines::offline::duckdb {
 enum class OutputKind { kParquet, kCsv };
 // Errors: kInvalid for a name that ends otherwise.
 Result<OutputKind> output_kind(const store::TrainingOutput& output);
-
-// A codec that training sets are compressed with, by the name that users and DuckDB give it.
-struct OutputCodec {
-  std::string_view name;
-  parquet::Codec codec;
-};
-inline constexpr std::array<OutputCodec, 4> kOutputCodecs = {
-    {{"lz4_raw", parquet::Codec::kLz4Raw},
-     {"snappy", parquet::Codec::kSnappy},
-     {"zstd", parquet::Codec::kZstd},
-     {"uncompressed", parquet::Codec::kUncompressed}}};
-// Errors: kInvalid for another name, with the nearest.
-Result<OutputCodec> output_codec(const std::string& name);
 
 // Rows of a row group of a Parquet file of so many columns and rows, a multiple of 64. Row groups are encoded in parallel, each by
 // one thread: wide rows, which take long, make small ones, and no file of tens of thousands of rows is a single one.

@@ -1,8 +1,6 @@
-// What holds of labels wherever they lie: their columns' names, which of them is the time, and what their checksum is.
+// What holds of labels wherever they lie: their columns' names and which of them is the time.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -34,23 +32,5 @@ Error unreadable_label_column(Error failure, const store::ScanColumn& wanted);
 Result<void> check_label_times(
     const std::string& time_column,
     const std::function<Result<store::ScanCounts>(const store::BatchSink&)>& scan);
-
-// A hash of labels. Each row's covers its position, and their sums do not depend on the order in which threads meet the rows.
-// Threads: add() from any.
-class LabelChecksum {
- public:
-  explicit LabelChecksum(const std::vector<store::ColumnInfo>& columns) : columns_(columns) {}
-
-  // What a column of this type is hashed as: as it lies in memory where that is plain (`as_is`), else as text.
-  static DataType hashed_type(const std::string& native_type, bool& as_is);
-
-  // The columns as hashed_type() says, then the positions (int64).
-  void add(const Batch& batch);
-  std::string finish(uint64_t rows) const;
-
- private:
-  const std::vector<store::ColumnInfo>& columns_;
-  std::atomic<uint64_t> sum_ = 0, weighted_ = 0;
-};
 
 }  // namespace asof::engines::offline::duckdb

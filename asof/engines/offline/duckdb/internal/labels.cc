@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "asof/engines/offline/duckdb/internal/label_checksum.h"
 #include "asof/engines/offline/duckdb/internal/label_output.h"
 #include "asof/engines/offline/duckdb/internal/label_rules.h"
 #include "asof/engines/offline/duckdb/internal/label_source.h"
@@ -19,13 +20,13 @@ std::string column_name(size_t index) { return fmt::format("c{}", index); }
 
 // What COPY is told of an output of so many columns and rows.
 std::string copy_options(const store::TrainingOutput& output, OutputKind kind, size_t columns,
-                         uint64_t rows, const std::string& compression) {
+                         uint64_t rows, const OutputCodec& compression) {
   if (kind == OutputKind::kCsv) return "FORMAT csv, HEADER true";
   std::string metadata;
   for (const auto& [key, value] : output.metadata)
     metadata +=
         fmt::format("{}{}: {}", metadata.empty() ? "" : ", ", quote_text(key), quote_text(value));
-  return fmt::format("FORMAT parquet, COMPRESSION {}, ROW_GROUP_SIZE {}", compression,
+  return fmt::format("FORMAT parquet, COMPRESSION {}, ROW_GROUP_SIZE {}", compression.name,
                      row_group_rows(columns, rows)) +
          (metadata.empty() ? "" : fmt::format(", KV_METADATA {{{}}}", metadata));
 }

@@ -10,6 +10,7 @@
 #include "asof/base/memory.h"
 #include "asof/engines/offline/duckdb/internal/cell_text.h"
 #include "asof/engines/offline/duckdb/internal/column_buffer.h"
+#include "asof/engines/offline/duckdb/internal/label_checksum.h"
 #include "asof/engines/offline/duckdb/internal/label_output.h"
 #include "asof/engines/offline/duckdb/internal/label_rules.h"
 #include "asof/engines/offline/duckdb/internal/label_source.h"
@@ -337,8 +338,7 @@ Result<void> ParquetLabels::write_row_groups(const std::string& path,
   for (const store::ResultColumns& group : results)
     for (const store::ResultColumn& column : group.columns)
       columns.push_back({column.name, column.type});
-  ASOF_TRY_ASSIGN(const OutputCodec compression, output_codec(instance_->options().compression));
-  const parquet::Codec codec = compression.codec;
+  const parquet::Codec codec = instance_->options().compression.codec;
   ASOF_TRY_ASSIGN(const std::unique_ptr<parquet::FileWriter> writer,
                   parquet::FileWriter::create(path, columns));
   const size_t rows_at_once = row_group_rows(columns.size(), rows_);
