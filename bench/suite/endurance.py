@@ -79,7 +79,8 @@ class Endurance(Serving):
         The machine's own speed changes from minute to minute by more than the fifth that 80 % leaves, and a rate set once is too much
         for it some minutes later. So every ten seconds begin with one at capacity, and nine of 80 % of that follow. And after every
         minute a server just started takes the same: what is slow there too is the machine. A latency is that of a second, and the
-        median of many, because a stall of the machine is a whole p99 of its second, but not of the others."""
+        median of many, because a stall of the machine is a whole p99 of its second, but not of the others. A server that loses
+        throughput gets less to do: that is not seen here."""
         bodies, target = self.bodies("10x50", 10), "/v1/services/f50/features?status=true"
         connections, cycle = 32, 10
 
