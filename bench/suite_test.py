@@ -11,6 +11,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 from suite import process, redis_floor, report  # noqa: E402
+from suite.endurance import Steady, Turn  # noqa: E402
 
 PYTHON = sys.executable
 
@@ -87,6 +88,42 @@ class Reports(unittest.TestCase):
         for picture in drawn.values():
             self.assertEqual([picture.count(f'fill="{report.COLOURS[tool]}"') for tool in ("asof", "duckdb", "pandas")], [3, 3, 2])
         self.assertEqual(report.pictures({"rows": rows[:1], "curves": {}}), {})
+
+
+class TenMinutes(unittest.TestCase):
+    """Eight turns of ten seconds, two servers just started, and two pairs of capacities after each of those."""
+
+    def steady(self, capacity=lambda n: 20_000, p50=lambda n: 100, p99=lambda n: 3_000, answered=1_000, failed=0, new=20_000, pairs_failed=0):
+        def seconds(n):
+            return [{"p50_us": p50(n), "p99_us": p99(n), "answered": answered}] * 10
+        aged = [Turn(capacity(n), seconds(n), failed) for n in range(8)]
+        fresh = [Turn(new, [{"p50_us": 100, "p99_us": 3_000, "answered": 1_000}] * 10, 0) for _ in range(2)]
+        return Steady(aged, fresh, [[(capacity(n), new)] * 2 for n in (3, 7)], pairs_failed)
+
+    def test_a_server_that_stays_what_it_was_is_flat(self):
+        steady = self.steady()
+        self.assertTrue(steady.is_flat())
+        for words in ("0.10 and 3.00 ms in the first quarter", "capacity 20,000 requests/s in the first quarter, 20,000 in the last: 1.00 times",
+                      "0 errors"):
+            self.assertIn(words, str(steady))
+
+    def test_a_server_that_loses_throughput_is_not(self):
+        self.assertFalse(self.steady(capacity=lambda n: 20_000 - 400 * n).is_flat())
+
+    def test_a_machine_that_slows_down_takes_it_from_new_servers_too(self):
+        self.assertTrue(self.steady(capacity=lambda n: 20_000 - 400 * n, new=17_200).is_flat())
+
+    def test_a_latency_that_rises_is_not_flat(self):
+        self.assertFalse(self.steady(p50=lambda n: 100 + 5 * n).is_flat())
+        self.assertFalse(self.steady(p99=lambda n: 3_000 + 300 * n).is_flat())
+
+    def test_a_server_slower_than_new_ones_from_the_start_is_not_flat(self):
+        self.assertFalse(self.steady(p99=lambda n: 6_000).is_flat())
+
+    def test_seconds_without_an_answer_and_failures_are_not_flat(self):
+        self.assertFalse(self.steady(answered=0, p50=lambda n: 0, p99=lambda n: 0).is_flat())
+        self.assertFalse(self.steady(failed=1).is_flat())
+        self.assertFalse(self.steady(pairs_failed=1).is_flat())
 
 
 class RedisProtocol(unittest.TestCase):

@@ -2,9 +2,11 @@
 sampled throughout, because what leaks or queues shows only with time. The server has one core and the generator another, so that the
 load takes nothing from what is loaded."""
 
+import math
 import pathlib
 import statistics
 import threading
+from dataclasses import dataclass
 
 from suite.serving import Serving
 
@@ -43,11 +45,12 @@ class MemorySamples:
 
 
 class Latency:
-    """The p50 and the p99 of a second in ms: the medians over some seconds."""
+    """The p50 and the p99 of a second in ms: the medians over some seconds. A second without an answer is an endless one."""
 
     def __init__(self, seconds):
         seconds = list(seconds)
-        self.p50, self.p99 = (statistics.median(second[name] for second in seconds) / 1000 for name in ("p50_us", "p99_us"))
+        self.p50, self.p99 = (statistics.median(second[name] if second["answered"] else math.inf for second in seconds) / 1000
+                              for name in ("p50_us", "p99_us"))
 
     def is_flat_after(self, other):
         # Two halves of one quiet run differ by a third in their p99.
@@ -55,6 +58,62 @@ class Latency:
 
     def __str__(self):
         return f"{self.p50:.2f} and {self.p99:.2f} ms"
+
+
+@dataclass
+class Turn:
+    """What a server did within some seconds: one at capacity, and those at 80 % of it that followed."""
+
+    capacity: float  # requests/s
+    seconds: list  # of what bench_load tells of each
+    failed: int  # errors and refusals
+
+
+@dataclass
+class Steady:
+    """Turns of a server in order; turns of servers just started, at even distances through them; and after each of those the capacities
+    of both, [(aged, fresh), …], a second each and by turns. From all of them: whether the server stayed what it was."""
+
+    aged: list
+    fresh: list
+    pairs: list
+    failed: int  # in the seconds of the pairs
+
+    @staticmethod
+    def first_quarter(parts):
+        return parts[:math.ceil(len(parts) / 4)]
+
+    @staticmethod
+    def last_quarter(parts):
+        return parts[-math.ceil(len(parts) / 4):]
+
+    @staticmethod
+    def latency(turns):
+        return Latency(second for turn in turns for second in turn.seconds)
+
+    @staticmethod
+    def capacity(turns):
+        return statistics.median(turn.capacity for turn in turns)
+
+    def kept(self):
+        """What share of a new server's capacity the server still has at the end."""
+        return statistics.median(aged / max(fresh, 1) for part in self.last_quarter(self.pairs) for aged, fresh in part)
+
+    def failures(self):
+        return self.failed + sum(turn.failed for turn in self.aged + self.fresh)
+
+    def is_flat(self):
+        last = self.latency(self.last_quarter(self.aged))
+        return (last.is_flat_after(self.latency(self.first_quarter(self.aged)))
+                and last.is_flat_after(self.latency(self.last_quarter(self.fresh))) and self.kept() >= 0.9 and self.failures() == 0)
+
+    def __str__(self):
+        first, last, fresh = self.first_quarter(self.aged), self.last_quarter(self.aged), self.last_quarter(self.fresh)
+        worst = max((second["p99_us"] if second["answered"] else math.inf) for turn in self.aged for second in turn.seconds)
+        return (f"a second's p50 and p99, medians: {self.latency(first)} in the first quarter, {self.latency(last)} in the last, "
+                f"{self.latency(fresh)} of servers just started by then; the worst second's p99 {worst / 1000:.1f} ms; capacity "
+                f"{self.capacity(first):,.0f} requests/s in the first quarter, {self.capacity(last):,.0f} in the last: "
+                f"{self.kept():.2f} times that of servers just started, measured by turns; {self.failures()} errors and refusals")
 
 
 class Endurance(Serving):
@@ -67,55 +126,54 @@ class Endurance(Serving):
             self.steady(server, repository, seconds)
             self.overload(server, max(5, seconds // 10))
 
-    def capacity(self, server, target, bodies, connections, seconds=5, loops=5):
-        """Requests a second where every connection is always busy: the median, as the best is more than lasts for minutes."""
-        return statistics.median(self.open_loop(server, target, bodies, 0, connections, seconds)["requests"]
-                                 for _ in range(loops)) / seconds
+    def at_capacity(self, server, target, bodies, connections, seconds=1):
+        """Requests answered a second where every connection is always busy, and the errors and refusals."""
+        result = self.open_loop(server, target, bodies, 0, connections, seconds)
+        failed = result["errors"] + result["refused"]
+        return (result["requests"] - failed) / seconds, failed
 
     def steady(self, server, repository, seconds):
-        """80 % of capacity: nothing may grow. With 10 x 50, because with 1 x 10 the generator's core is as busy as the server's, and it
-        would measure itself.
+        """80 % of capacity: nothing may grow, and none be lost. With 10 x 50, because with 1 x 10 the generator's core is as busy as the
+        server's, and it would measure itself.
 
         The machine's own speed changes from minute to minute by more than the fifth that 80 % leaves, and a rate set once is too much
-        for it some minutes later. So every ten seconds begin with one at capacity, and nine of 80 % of that follow. And after every
-        minute a server just started takes the same: what is slow there too is the machine. A latency is that of a second, and the
-        median of many, because a stall of the machine is a whole p99 of its second, but not of the others. A server that loses
-        throughput gets less to do: that is not seen here."""
+        for it some minutes later. So a second at capacity goes before every ten at 80 % of it. What the machine takes from a server it
+        takes from a new one, too: after every minute a server just started does the same, and then both show their capacity by turns. A
+        latency is that of a second, and the median of many, because a stall of the machine is a whole p99 of its second, but not of the
+        others."""
         bodies, target = self.bodies("10x50", 10), "/v1/services/f50/features?status=true"
         connections, cycle = 32, 10
 
-        def load(loaded):
-            capacity = self.capacity(loaded, target, bodies, connections, seconds=1, loops=1)
-            result = self.open_loop(loaded, target, bodies, capacity * 0.8, connections, cycle - 1, interval=1)
-            return capacity, result["intervals"], result["errors"] + result["refused"]
+        def turn(loaded):
+            capacity, failed = self.at_capacity(loaded, target, bodies, connections)
+            result = self.open_loop(loaded, target, bodies, capacity * 0.8, connections, cycle, interval=1)
+            return Turn(capacity, result["intervals"], failed + result["errors"] + result["refused"])
 
-        aged, fresh = [], []
+        steady = Steady([], [], [], 0)
+        turns = max(4, seconds // cycle)
         with MemorySamples(server) as memory:
-            turns = max(4, seconds // cycle)
-            for turn in range(turns):
-                aged.append(load(server))
-                if turn % 6 == 5 or turn == turns - 1:
-                    with self.serve(repository, "--threads", 1) as new:
-                        fresh.append(load(new))
-        quarter = len(aged) // 4
-        first, last, every, new = (Latency(second for _, intervals, _ in part for second in intervals)
-                                   for part in (aged[:quarter], aged[-quarter:], aged, fresh))
-        failed = sum(failures for _, _, failures in aged + fresh)
-        rates = sorted(capacity * 0.8 for capacity, _, _ in aged)
-        self.suite.report(f"serve for {seconds} s at 80 % of capacity, 10 x 50 with statuses, LMDB",
-                          "flat p50 (within 1.25 times), p99 (1.5) and memory, from the first quarter to the last and beside servers "
-                          "just started; no error",
-                          f"{rates[0]:,.0f} to {rates[-1]:,.0f} requests/s, median {statistics.median(rates):,.0f}; a second's p50 and p99, "
-                          f"medians: {first} in the first quarter, {last} in the last; {every} in all, {new} of servers just started; "
-                          f"memory {max(memory.mb):.0f} MB, {memory.growth():+.1f} MB; {failed} errors and refusals",
-                          last.is_flat_after(first) and every.is_flat_after(new) and memory.growth() < 5 and failed == 0,
-                          "bench_load", part="endurance")
+            for n in range(turns):
+                steady.aged.append(turn(server))
+                if n % 6 == 5 or n == turns - 1:
+                    with self.serve(repository, "--threads", 1, log="serve_new.log") as new:
+                        steady.fresh.append(turn(new))
+                        steady.pairs.append([])
+                        for pair in range(4):
+                            order = (server, new) if pair % 2 == 0 else (new, server)
+                            measured = {loaded: self.at_capacity(loaded, target, bodies, connections) for loaded in order}
+                            steady.pairs[-1].append((measured[server][0], measured[new][0]))
+                            steady.failed += sum(failed for _, failed in measured.values())
+        self.suite.report(f"serve for {turns * cycle} s at 80 % of capacity, 10 x 50 with statuses, LMDB",
+                          "flat p50 (within 1.25 times), p99 (1.5) and memory, from the first quarter to the last and beside servers just "
+                          "started, and 0.9 times their capacity; no error",
+                          f"{steady}; memory {max(memory.mb):.0f} MB, {memory.growth():+.1f} MB",
+                          steady.is_flat() and memory.growth() < 5, "bench_load", part="endurance")
 
     def overload(self, server, seconds):
         """Twice the capacity, then half of it. With 100 x 50, because one core must send twice what another can answer."""
         bodies, target = self.bodies("100x50", 100), "/v1/services/f50/features?status=true"
         # A few connections: more would wait for longer than the server lets them.
-        capacity = self.capacity(server, target, bodies, 16)
+        capacity = statistics.median(self.at_capacity(server, target, bodies, 16, seconds=5)[0] for _ in range(5))
         with MemorySamples(server) as memory:
             result = self.open_loop(server, target, bodies, capacity * 2, CONNECTIONS, seconds)
         answered = result["requests"] - result["refused"] - result["errors"]

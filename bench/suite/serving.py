@@ -31,10 +31,10 @@ class Serving:
     # Put before the commands of the server and of bench_load.
     server_prefix = load_prefix = ()
 
-    def serve(self, repository, *options):
+    def serve(self, repository, *options, log="serve.log"):
         port = process.free_port()
         return process.Server([*self.server_prefix, self.suite.asof, "-C", repository, "serve", "--port", port, *options], port,
-                              process.answers_http("/readyz"), self.suite.out / "serve.log")
+                              process.answers_http("/readyz"), self.suite.out / log)
 
     def echo(self):
         port = process.free_port()
