@@ -49,6 +49,15 @@ int write_all(int file, uint64_t offset, std::vector<iovec>& pieces) {
   return 0;
 }
 
+// Begins to bring what was just written to the disk, so that finish() has little left to wait for. What fails here fails there.
+void start_writeback([[maybe_unused]] int file, [[maybe_unused]] uint64_t offset,
+                     [[maybe_unused]] uint64_t size) {
+#if defined(__linux__)
+  ::sync_file_range(file, static_cast<off64_t>(offset), static_cast<off64_t>(size),
+                    SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
 iovec piece_of(const std::string& bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};  // which are only read
 }
@@ -114,6 +123,7 @@ Result<void> FileWriter::add(size_t number, uint64_t rows, std::vector<EncodedCh
     state_->end += size;
   }
   const int failure = write_all(state_->file, group.offset, pieces);
+  start_writeback(state_->file, group.offset, size);
   for (EncodedChunk& chunk : chunks) std::string().swap(chunk.bytes);
   group.chunks = std::move(chunks);
 

@@ -8,4 +8,4 @@ features, labels, keys, output = sys.argv[1:5]
 keys = keys.split(",")
 history = pandas.read_parquet(features).sort_values("event_timestamp")
 spine = pandas.read_parquet(labels).sort_values("event_timestamp")
-pandas.merge_asof(spine, history, on="event_timestamp", by=keys).to_parquet(output)
+pandas.merge_asof(spine, history, on="event_timestamp", by=keys).to_parquet(output, compression="lz4")
