@@ -461,6 +461,12 @@ TEST_F(DuckdbLabels, HaveTheSameChecksumForEver) {
   // Of values that are all there and of fixed widths; and of others.
   EXPECT_EQ(checksum("i % 7 = 0 AS b, (i * 3)::INTEGER AS n, i * 0.5::DOUBLE AS d"),
             "30d179162c505dc7ba7a43a2674a473e");
+  EXPECT_EQ(checksum("DATE '2026-01-01' + (i % 400)::INTEGER AS day, (i / 8)::FLOAT AS f, "
+                     "(i % 2 = 0)::BOOLEAN AS b"),
+            "7d116740a7d27f5a0a9939782b454750");
+  EXPECT_EQ(checksum("i::VARCHAR::BLOB AS bytes, (i * 1.25)::DECIMAL(18, 4) AS price, "
+                     "CASE WHEN i % 5 = 0 THEN NULL ELSE i / 4.0 END AS d"),
+            "ee32b4a81955d15cf9cd32d91d10840c");
   EXPECT_EQ(
       checksum(
           "CASE WHEN i % 3 = 0 THEN NULL ELSE i END AS n, repeat('x', (i % 20)::INTEGER) AS s"),
