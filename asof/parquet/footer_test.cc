@@ -241,10 +241,14 @@ TEST(CanRead, LeavesDecimalsThatNothingHoldsToOthers) {
 TEST(CanRead, LeavesRareCodecsAndEncodingsToOthers) {
   for (const int codec : {2, 3, 4, 5, 8, 255, 1000})
     EXPECT_FALSE(is_readable({.codec = static_cast<Codec>(codec)})) << codec;
-  for (const int encoding : {1, 4, 5, 6, 7, 9, 10, 31, 100})
+  for (const int encoding : {1, 4, 6, 7, 9, 10, 31, 100})
     EXPECT_FALSE(is_readable(
         {.encodings = {Encoding::kPlain, Encoding::kRle, static_cast<Encoding>(encoding)}}))
         << encoding;
+  // Differences are of whole numbers.
+  for (const Physical physical : {Physical::kInt32, Physical::kInt64, Physical::kDouble})
+    EXPECT_EQ(is_readable({.physical = physical, .encodings = {Encoding::kDeltaBinaryPacked}}),
+              physical != Physical::kDouble);
 }
 
 // A footer whose schema is written by hand.

@@ -59,6 +59,54 @@ HandmadePage indexes(Encoding encoding, int32_t values, const std::string& level
 const std::vector<Encoding> kWithDictionary = {Encoding::kPlain, Encoding::kRle,
                                                Encoding::kRleDictionary};
 
+// So many numbers that begin with 7, and their only block.
+std::string deltas(uint64_t count, const std::string& block) {
+  std::string out;
+  for (const uint64_t number : {uint64_t{128}, uint64_t{4}, count, uint64_t{14}})
+    append_varint(out, number);
+  return out + block;
+}
+
+TEST(HandmadePages, OfNumbersMayBeTheirDifferences) {
+  const std::string block = std::string("\x03\x02\0\0\0", 5) + "\xc0\x3f" + std::string(6, '\0');
+  const std::vector<std::optional<int64_t>> wanted = {7, {}, 5, 3, 1, 2, {}, 3, 4, 5};
+  for (const Physical physical : {Physical::kInt32, Physical::kInt64})
+    for (const PageType type : {PageType::kData, PageType::kDataV2})
+      for (const bool is_decimal : {false, true}) {
+        const std::string levels = packed("\xbd\x03", 2);
+        const HandmadePage page = {.type = type,
+                                   .encoding = Encoding::kDeltaBinaryPacked,
+                                   .values = 10,
+                                   .levels = type == PageType::kData ? with_length(levels) : levels,
+                                   .body = deltas(8, block)};
+        HandmadeColumn column = {.physical = physical,
+                                 .pages = pages_of({page, page}),
+                                 .encodings = {Encoding::kDeltaBinaryPacked, Encoding::kRle}};
+        if (is_decimal) {
+          column.converted = 5;
+          column.scale = 1;
+          column.precision = 9;
+        }
+        std::vector<CellBytes> twice;
+        for (size_t i = 0; i < 2 * wanted.size(); ++i) {
+          const std::optional<int64_t> number = wanted[i % wanted.size()];
+          twice.emplace_back();
+          if (!number) continue;
+          twice.back() = is_decimal                     ? bytes_of({static_cast<Int128>(*number)})
+                         : physical == Physical::kInt32 ? bytes_of({static_cast<int32_t>(*number)})
+                                                        : bytes_of({*number});
+        }
+        EXPECT_EQ(read(file_of(column, 20)), twice)
+            << static_cast<int>(physical) << " " << static_cast<int>(type) << " " << is_decimal;
+      }
+}
+
+TEST(HandmadePages, OfDifferencesAndOfNullsAloneNeedNoBytes) {
+  const HandmadePage page = {
+      .encoding = Encoding::kDeltaBinaryPacked, .values = 3, .levels = with_length(run_of(3, 0))};
+  EXPECT_EQ(read(file_of({.pages = page_bytes(page)}, 3)), std::vector<CellBytes>(3));
+}
+
 TEST(HandmadePages, OfTheSecondVersionHaveTheirLevelsFirst) {
   for (const Codec codec : kCodecs)
     for (const bool is_compressed : {true, false}) {
@@ -428,7 +476,24 @@ TEST(BrokenPages, AreRefused) {
        [](auto& page) { page.levels = bytes_of<uint32_t>({~uint32_t{0}}) + run_of(4, 1); }},
       {"levels of a page cannot be read",
        [](auto& page) { page.level_encoding = Encoding::kBitPacked; }},
-      {"no known encoding", [](auto& page) { page.encoding = Encoding::kDeltaBinaryPacked; }},
+      {"no known encoding", [](auto& page) { page.encoding = Encoding::kDeltaByteArray; }},
+      {"the head of a page cannot be read",
+       [](auto& page) { page.encoding = Encoding::kDeltaBinaryPacked; }},
+      {"a page ends before its values",
+       [](auto& page) {
+         page.encoding = Encoding::kDeltaBinaryPacked;
+         page.body = deltas(3, std::string("\x02\0\0\0\0", 5));
+       }},
+      {"a page ends before its values",
+       [](auto& page) {
+         page.encoding = Encoding::kDeltaBinaryPacked;
+         page.body = deltas(4, std::string("\x02\x05\0\0\0\xff", 6));
+       }},
+      {"a page ends before its values",
+       [](auto& page) {
+         page.encoding = Encoding::kDeltaBinaryPacked;
+         page.body = "";
+       }},
       {"no known encoding", [](auto& page) { page.encoding = static_cast<Encoding>(200); }},
       {"no known encoding", [](auto& page) { page.encoding = Encoding::kRle; }},
       {"an index is beyond its dictionary",  // of which there is none

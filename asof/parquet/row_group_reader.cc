@@ -29,10 +29,12 @@ bool has_known_form(const Leaf& leaf) {
   return false;
 }
 
-bool has_known_encodings(const ColumnChunk& chunk) {
+bool has_known_encodings(const Leaf& leaf, const ColumnChunk& chunk) {
   constexpr Encoding kKnown[] = {Encoding::kPlain, Encoding::kPlainDictionary, Encoding::kRle,
                                  Encoding::kRleDictionary};
   uint32_t known = 0;
+  if (leaf.physical == Physical::kInt32 || leaf.physical == Physical::kInt64)
+    known |= uint32_t{1} << static_cast<unsigned>(Encoding::kDeltaBinaryPacked);
   for (const Encoding encoding : kKnown) known |= uint32_t{1} << static_cast<unsigned>(encoding);
   return (chunk.encodings & ~known) == 0;
 }
@@ -44,7 +46,8 @@ bool can_read(const Footer& footer, size_t leaf) {
          std::all_of(footer.row_groups.begin(), footer.row_groups.end(),
                      [&](const RowGroup& group) {
                        const ColumnChunk& chunk = group.chunks[leaf];
-                       return can_decompress(chunk.codec) && has_known_encodings(chunk);
+                       return can_decompress(chunk.codec) &&
+                              has_known_encodings(footer.leaves[leaf], chunk);
                      });
 }
 

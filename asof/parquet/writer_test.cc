@@ -262,6 +262,32 @@ TEST(EncodedChunk, HasADictionaryWhereValuesRepeat) {
   EXPECT_EQ(texts.range, std::pair(std::string("active"), std::string("new")));
 }
 
+TEST(EncodedChunk, IsOfDifferencesUnderRawLz4WhereThatPays) {
+  std::mt19937_64 random(5);
+  std::vector<int64_t> users(122'880), noise(122'880), hundred(100);
+  std::vector<int32_t> days(122'880);
+  std::vector<double> doubles(122'880);
+  for (size_t i = 0; i < users.size(); ++i) {
+    users[i] = static_cast<int64_t>(random() % 1'000'000);
+    noise[i] = static_cast<int64_t>(random());
+    days[i] = static_cast<int32_t>(random() % 100'000);
+    doubles[i] = static_cast<double>(users[i]);
+  }
+  constexpr uint32_t kDeltas = 0b10'1000, kPlain = 0b1001;
+  const EncodedChunk chunk = encoded(TypeKind::kInt64, users, Codec::kLz4Raw);
+  EXPECT_EQ(chunk.encodings, kDeltas);
+  EXPECT_EQ(range<int64_t>(chunk),
+            std::pair(*std::ranges::min_element(users), *std::ranges::max_element(users)));
+  EXPECT_LT(chunk.bytes.size(), users.size() * 22 / 8) << "21 bits a difference";
+  EXPECT_EQ(encoded(TypeKind::kDate, days, Codec::kLz4Raw).encodings, kDeltas);
+  EXPECT_EQ(encoded(TypeKind::kInt64, noise, Codec::kLz4Raw).encodings, kPlain);
+  EXPECT_EQ(encoded(TypeKind::kInt64, hundred, Codec::kLz4Raw).encodings & kDeltas, 0b1000U);
+  EXPECT_EQ(encoded(TypeKind::kFloat64, doubles, Codec::kLz4Raw).encodings, kPlain);
+  // The other codecs are for readers that need not know it.
+  for (const Codec codec : {Codec::kUncompressed, Codec::kSnappy, Codec::kZstd})
+    EXPECT_EQ(encoded(TypeKind::kInt64, users, codec).encodings, kPlain);
+}
+
 TEST(EncodedChunk, HasNoDictionaryWhereItWouldNotPay) {
   std::vector<int64_t> distinct(20'000);
   std::vector<std::string> texts(20'000);
@@ -287,19 +313,20 @@ TEST(EncodedChunk, IgnoresWhatLiesBehindAShortText) {
 
 TEST(EncodedChunk, IsCompressedWhereThatPays) {
   std::mt19937_64 random(2);
-  std::vector<int64_t> noise(50'000), near(50'000);
+  std::vector<int64_t> noise(50'000);
+  std::vector<double> near(50'000);
   for (size_t i = 0; i < noise.size(); ++i) {
     noise[i] = static_cast<int64_t>(random());
-    near[i] = static_cast<int64_t>(i);
+    near[i] = static_cast<double>(i);
   }
   for (const Codec codec : {Codec::kSnappy, Codec::kZstd, Codec::kLz4Raw}) {
     EXPECT_EQ(encoded(TypeKind::kInt64, noise, codec).codec, Codec::kUncompressed);
-    const EncodedChunk chunk = encoded(TypeKind::kInt64, near, codec);
+    const EncodedChunk chunk = encoded(TypeKind::kFloat64, near, codec);
     EXPECT_EQ(chunk.codec, codec);
-    EXPECT_GT(chunk.uncompressed_size, near.size() * sizeof(int64_t));
-    EXPECT_LT(chunk.bytes.size(), near.size() * sizeof(int64_t) * 3 / 4);
+    EXPECT_GT(chunk.uncompressed_size, near.size() * sizeof(double));
+    EXPECT_LT(chunk.bytes.size(), near.size() * sizeof(double) * 3 / 4);
   }
-  EXPECT_EQ(encoded(TypeKind::kInt64, near, Codec::kUncompressed).codec, Codec::kUncompressed);
+  EXPECT_EQ(encoded(TypeKind::kFloat64, near, Codec::kUncompressed).codec, Codec::kUncompressed);
 }
 
 TEST(ChunkRange, OfFloatsTakesInBothZeros) {

@@ -25,6 +25,9 @@ class Joins:
         return lambda: process.run([self.suite.asof, "-C", repository, "train", "--labels", labels, "--service", "model",
                                     "-o", self.suite.out / "asof.parquet"])
 
+    def asof_of(self, shape, labels):
+        return self.asof(self.tables.table_repository(f"join_{shape.name}", shape), labels)
+
     def duckdb(self, shape, labels):
         keys = " AND ".join(f"l.{name} = s.{name}" for name, _, _ in KEYS[shape.key])
         return self.duckdb_join([(self.tables.features(shape), FEATURES)], labels, keys)
@@ -56,8 +59,7 @@ class Joins:
     def compare(self, what, wanted, met, shape, labels_rows, peers=("duckdb",), limit=None):
         """One row; `met` decides from (ratio to DuckDB, ratio to the scan, peak MB)."""
         labels = self.tables.labels(labels_rows, shape.users, shape.key)
-        repository = self.tables.table_repository("join", shape)
-        contenders = {"asof": self.asof(repository, labels), "scan": self.scan(shape)}
+        contenders = {"asof": self.asof_of(shape, labels), "scan": self.scan(shape)}
         for peer in peers:
             contenders[peer] = self.duckdb(shape, labels) if peer == "duckdb" else self.script(peer, shape, labels, limit)
         measured = {name: process.best(results)
@@ -70,7 +72,6 @@ class Joins:
         self.suite.report(what, wanted, text, met(ratio, ours.seconds / scan.seconds, ours.peak_mb), TRAIN, part="join",
                           headline=True, rows=shape.rows, labels=labels_rows, shape=shape.name,
                           measured={name: process.vars_of(result) for name, result in measured.items()})
-        return ours
 
     @staticmethod
     def beside(peer, ours, limit):
@@ -85,37 +86,37 @@ class Joins:
         peers = self.peers()
         self.compare("train, 1 M rows x 1 M labels x 5 features (ZSTD, random order)", "",
                      lambda ratio, scan, peak: None, RANDOM_1M, 1_000_000, peers)
-        ten = self.compare("train, 10 M rows x 1 M labels x 5 features (ZSTD, random order)",
-                           "3 times DuckDB's ASOF join; under 500 MB",
-                           lambda ratio, _, peak: ratio >= 3 and peak < 500, RANDOM_10M, 1_000_000, peers)
-        self.keys(ten)
+        self.compare("train, 10 M rows x 1 M labels x 5 features (ZSTD, random order)",
+                     "3 times DuckDB's ASOF join; under 500 MB",
+                     lambda ratio, _, peak: ratio >= 3 and peak < 500, RANDOM_10M, 1_000_000, peers)
+        self.keys()
         self.histories()
         self.wide()
 
-    def keys(self, base):
-        for key in ("string", "composite"):
-            shape = Shape(10_000_000, key=key)
-            result = self.single(shape)
-            self.suite.report(f"10 M rows, {key} keys", "1.6 times the int64 time",
-                              f"{result.told()}: {result.seconds / base.seconds:.2f} times",
-                              result.seconds <= 1.6 * base.seconds, TRAIN, part="join")
+    def together(self, *shapes):
+        """asof alone over several tables, by turns: the best of each."""
+        contenders = {shape: self.asof_of(shape, self.tables.labels(1_000_000, shape.users, shape.key)) for shape in shapes}
+        return [process.best(results) for results in process.interleave(contenders, self.suite.runs).values()]
 
-    def variants(self, base):
-        for what, shape in (("known_time declared", Shape(100_000_000, known=True)),
-                            ("ascending time order", Shape(100_000_000, order="ascending")),
-                            ("SNAPPY", Shape(100_000_000, codec="snappy"))):
-            result = self.single(shape)
-            self.suite.report(f"100 M rows, {what}", "1.4 times the time of 100 M rows as above",
-                              f"{result.told()}: {result.seconds / base.seconds:.2f} times",
-                              result.seconds <= 1.4 * base.seconds, TRAIN, part="join")
+    def beside_base(self, base, wanted, most, others):
+        """A row for each of `others`, {what: shape}: it may take `most` times the time of `base`."""
+        ours, *results = self.together(base, *others.values())
+        for what, result in zip(others, results):
+            self.suite.report(what, wanted, f"{result.told()}: {result.seconds / ours.seconds:.2f} times {ours.seconds:.2f} s",
+                              result.seconds <= most * ours.seconds, TRAIN, part="join")
 
-    def single(self, shape):
-        labels = self.tables.labels(1_000_000, shape.users, shape.key)
-        run = self.asof(self.tables.table_repository("join", shape), labels)
-        return process.best([run() for _ in range(self.suite.runs)])
+    def keys(self):
+        self.beside_base(RANDOM_10M, "1.6 times the int64 time", 1.6,
+                         {f"10 M rows, {key} keys": Shape(10_000_000, key=key) for key in ("string", "composite")})
 
-    def growth(self, ten, hundred):
-        three = self.single(Shape(300_000_000))
+    def variants(self):
+        self.beside_base(RANDOM_100M, "1.4 times the time of 100 M rows as above", 1.4,
+                         {"100 M rows, known_time declared": Shape(100_000_000, known=True),
+                          "100 M rows, ascending time order": Shape(100_000_000, order="ascending"),
+                          "100 M rows, SNAPPY": Shape(100_000_000, codec="snappy")})
+
+    def growth(self):
+        ten, hundred, three = self.together(RANDOM_10M, RANDOM_100M, Shape(300_000_000))
         self.suite.report("10 M to 100 M to 300 M rows", "time linear within 15 %, memory flat within 10 %",
                           f"{ten.seconds:.2f}, {hundred.seconds:.2f}, {three.seconds:.2f} s; "
                           f"{ten.peak_mb:.0f}, {hundred.peak_mb:.0f}, {three.peak_mb:.0f} MB",
@@ -134,9 +135,8 @@ class Joins:
         shape = Shape(1_000_000, users=1_000)
         start = process.best([self.tables.sql("SELECT 1") for _ in range(3)]).seconds
         labels = self.tables.labels(100_000, shape.users)
-        repository = self.tables.table_repository("join", shape)
         measured = {name: process.best(results) for name, results in process.interleave(
-            {"asof": self.asof(repository, labels), "duckdb": self.duckdb(shape, labels)}, self.suite.runs).items()}
+            {"asof": self.asof_of(shape, labels), "duckdb": self.duckdb(shape, labels)}, self.suite.runs).items()}
         ours, peer = measured["asof"], measured["duckdb"]
         ratio = (peer.seconds - start) / ours.seconds
         self.suite.report("long histories, 1 M rows x 100 k labels, 1,000 rows a key",
@@ -166,11 +166,11 @@ class Scale(Joins):
     def run(self):
         # Peers that hold the rows in memory may not fit here, and must not take the machine with them.
         limit = process.Limit(300, 0.75 * memory_mb())
-        hundred = self.compare("train, 100 M rows x 1 M labels x 5 features (ZSTD, random order)", "6 times DuckDB's ASOF join; 1.5 times a scan; under 500 MB",
-                               lambda ratio, scan, peak: ratio >= 6 and scan <= 1.5 and peak < 500, RANDOM_100M, 1_000_000,
-                               self.peers(), limit=limit)
-        self.variants(hundred)
-        self.growth(self.single(RANDOM_10M), hundred)
+        self.compare("train, 100 M rows x 1 M labels x 5 features (ZSTD, random order)",
+                     "6 times DuckDB's ASOF join; 1.5 times a scan; under 500 MB",
+                     lambda ratio, scan, peak: ratio >= 6 and scan <= 1.5 and peak < 500, RANDOM_100M, 1_000_000, self.peers(), limit=limit)
+        self.variants()
+        self.growth()
 
 
 def memory_mb():

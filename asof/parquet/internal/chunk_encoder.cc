@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "asof/parquet/internal/delta_writer.h"
 #include "asof/parquet/internal/dense_values.h"
 #include "asof/parquet/internal/dictionary.h"
 #include "asof/parquet/internal/output_schema.h"
@@ -133,6 +134,28 @@ EncodedValues encode_indexes(const Dictionary& dictionary, size_t count) {
   return encoded;
 }
 
+EncodedValues encode_deltas(const DenseValues& numbers) {
+  const size_t step = kPageBytes / numbers.width;
+  EncodedValues encoded;
+  encoded.memory = std::make_unique_for_overwrite<char[]>(
+      (numbers.count / step + 1) * most_delta_bytes(std::min(step, numbers.count), numbers.width));
+  char* out = encoded.memory.get();
+  for (size_t i = 0; i < numbers.count; i += step) {
+    const size_t some = std::min(step, numbers.count - i);
+    const size_t size = write_deltas(numbers.data + i * numbers.width, some, numbers.width, out);
+    encoded.pages.push_back({some, {}, {out, size}});
+    out += size;
+  }
+  return encoded;
+}
+
+// Under raw LZ4 alone: whoever reads that knows the younger encodings, too, while the other codecs are for any reader.
+bool may_be_deltas(Physical physical, const DenseValues& values, Codec codec) {
+  return codec == Codec::kLz4Raw &&
+         (physical == Physical::kInt32 || physical == Physical::kInt64) &&
+         may_pay_as_deltas(values.data, values.count, values.width);
+}
+
 EncodedValues encode_plain(Physical physical, const DenseValues& values, size_t plain_size) {
   if (values.count == 0) return {};
   if (physical == Physical::kByteArray) return encode_texts(values, plain_size);
@@ -183,6 +206,7 @@ EncodedChunk encode_chunk(const OutputColumn& column, const Column& cells, size_
 
   std::vector<OutputPage> pages;
   EncodedValues entries, encoded;
+  Encoding encoding = Encoding::kPlain;
   const auto dictionary = build_dictionary(leaf.physical, values, plain_size);
   const DenseValues& distinct = dictionary ? dictionary->entries : values;
   chunk.range = range_of(leaf.physical, distinct.data, distinct.count);
@@ -194,11 +218,14 @@ EncodedChunk encode_chunk(const OutputColumn& column, const Column& cells, size_
     page.values = static_cast<uint32_t>(distinct.count);
     page.body = entries.pages[0].body;
     encoded = encode_indexes(*dictionary, values.count);
+    encoding = Encoding::kRleDictionary;
+  } else if (may_be_deltas(leaf.physical, values, codec)) {
+    encoded = encode_deltas(values);
+    encoding = Encoding::kDeltaBinaryPacked;
   } else {
     encoded = encode_plain(leaf.physical, values, plain_size);
   }
-  append_data_pages(pages, encoded, dictionary ? Encoding::kRleDictionary : Encoding::kPlain,
-                    validity, rows);
+  append_data_pages(pages, encoded, encoding, validity, rows);
   write_pages(pages, codec, chunk);
   return chunk;
 }

@@ -176,6 +176,13 @@ Result<void> ChunkReader::open_data(const PageHeader& header) {
       page_.told = Told::kBoolRuns;
       page_.runs = RunReader(body.substr(4), 1);
       break;
+    case Encoding::kDeltaBinaryPacked:
+      if (leaf_->physical != Physical::kInt32 && leaf_->physical != Physical::kInt64)
+        return torn("a page is in no known encoding");
+      page_.told = Told::kDeltas;
+      page_.deltas = DeltaReader(body, static_cast<unsigned>(stored_width_ * 8));
+      if (!body.empty() && !page_.deltas.open()) return torn("the head of a page cannot be read");
+      break;
     default: return torn("a page is in no known encoding");
   }
   page_.rows = header.values;
@@ -294,6 +301,7 @@ Result<void> ChunkReader::decode(size_t count, char* out) {
   switch (page_.told) {
     case Told::kPlain: return decode_plain(page_, count, out);
     case Told::kIndexes: return look_up(count, out);
+    case Told::kDeltas: return add_up(count, out);
     case Told::kBoolRuns: break;
   }
   indexes_.resize(kBatchRows);
@@ -366,6 +374,21 @@ Result<void> ChunkReader::decode_decimals(Page& page, size_t count, char* out) {
     page.values += stored_width_;
   }
   return {};
+}
+
+Result<void> ChunkReader::add_up(size_t count, char* out) {
+  const bool is_decimal = form_ == Form::kDecimal;
+  numbers_.resize(is_decimal ? count * stored_width_ : 0);
+  char* const numbers = is_decimal ? numbers_.data() : out;
+  const bool are_there = stored_width_ == sizeof(uint32_t)
+                             ? page_.deltas.read(reinterpret_cast<uint32_t*>(numbers), count)
+                             : page_.deltas.read(reinterpret_cast<uint64_t*>(numbers), count);
+  if (!are_there) return torn("a page ends before its values");
+  if (!is_decimal) return {};
+  Page plain;
+  plain.values = numbers;
+  plain.end = numbers + numbers_.size();
+  return decode_decimals(plain, count, out);
 }
 
 Result<void> ChunkReader::look_up(size_t count, char* out) {

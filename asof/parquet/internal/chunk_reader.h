@@ -7,6 +7,7 @@
 
 #include "asof/base/result.h"
 #include "asof/parquet/internal/bit_runs.h"
+#include "asof/parquet/internal/delta_reader.h"
 #include "asof/parquet/internal/page_reader.h"
 #include "asof/parquet/row_group_reader.h"
 
@@ -29,7 +30,7 @@ class ChunkReader {
   // How a value lies in memory.
   enum class Form { kBool, kFixed, kBytes, kDecimal };
   // How the values at hand are told.
-  enum class Told { kPlain, kIndexes, kBoolRuns };
+  enum class Told { kPlain, kIndexes, kBoolRuns, kDeltas };
 
   struct Page {
     size_t rows = 0, row = 0;      // how many, and how many have been read
@@ -38,7 +39,8 @@ class ChunkReader {
     const char* end = nullptr;
     size_t bit = 0;  // of packed truth values
     Told told = Told::kPlain;
-    RunReader runs;  // of indexes and of truth values
+    RunReader runs;      // of indexes and of truth values
+    DeltaReader deltas;  // of whole numbers
     size_t left() const { return rows - row; }
   };
 
@@ -54,6 +56,7 @@ class ChunkReader {
   Result<void> decode_bytes(Page& page, size_t count, char* out);
   Result<void> decode_decimals(Page& page, size_t count, char* out);
   Result<void> look_up(size_t count, char* out);
+  Result<void> add_up(size_t count, char* out);
 
   const Leaf* leaf_ = nullptr;
   Form form_ = Form::kFixed;
@@ -68,6 +71,7 @@ class ChunkReader {
   size_t dictionary_size_ = 0;
   std::vector<uint64_t> valid_;  // of the page
   std::vector<uint32_t> indexes_;
+  std::vector<char> numbers_;  // on their way to decimals
   // What read() hands over where the page does not hold it as it is.
   std::vector<char> cells_;
   std::vector<uint64_t> cells_valid_;
