@@ -24,7 +24,8 @@ and peak memory are those of whole processes, start-up and output included; the 
 {pictures}- Seconds are wall time, best of the runs; CPU is user and system time of that run; memory the largest peak of all runs.
 - The tables: rows of five features in random order, ZSTD Parquet, and 1 M labels, unless a line says otherwise. DuckDB's line is its own
   `ASOF LEFT JOIN` of the same library, Parquet to Parquet, which may break ties as it likes and knows no known times. A scan reads the
-  same columns of the same file with DuckDB and sums them. All tools write their results under one codec: raw LZ4, which is asof's default.
+  same columns of the same file with DuckDB and sums them. All tools write their results under one codec, raw LZ4, which is
+  asof's default, and in encodings of their own choice.
 - Serving: 100,000 users, twenty views of ten features; bodies of random users. The echo server is the leanest that we can write: one
   thread a core, epoll, the body back. An open loop sends on a fixed timetable and counts a latency from the instant the request was
   due, so that a stalled server is charged for those that had to wait.
