@@ -353,14 +353,30 @@ TEST_F(ParquetReading, GivesTheSameRowsOfManyFiles) {
   EXPECT_EQ(read.rows, wanted);
 }
 
-TEST_F(ParquetReading, LeavesEncodingsOfTheSecondVersionToDuckdb) {
+TEST_F(ParquetReading, LeavesOtherEncodingsOfTheSecondVersionToDuckdb) {
   const auto make = [](model::Source&, store::ScanSpec& wanted) {
     wanted.features = {{"i4", kInt32},   {"i8", kInt64}, {"f8", kFloat64}, {"s", kString},
                        {"few", kString}, {"y", kBytes},  {"b", kBool},     {"us", kTimestamp}};
   };
   for (const char* options : {"PARQUET_VERSION v2", "PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1"})
     EXPECT_EQ(by_both(kEveryType, make, options, false).rows.size(), 5000U) << options;
-  // What happens to be of no such encoding is read here.
+  // Whole numbers as their differences are read here.
+  const auto numbers = [](model::Source&, store::ScanSpec& wanted) {
+    wanted.features = {{"i4", kInt32},
+                       {"i8", kInt64},
+                       {"d", kDate},
+                       {"us", kTimestamp},
+                       {"usz", kTimestamp},
+                       {"ms", kTimestamp},
+                       {"ns", kTimestamp},
+                       {"sec", kTimestamp},
+                       {"m4", DataType::decimal(4, 2)},
+                       {"m12", DataType::decimal(12, 3)},
+                       {"none", kInt32}};
+  };
+  for (const char* options : {"PARQUET_VERSION v2", "PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1"})
+    EXPECT_EQ(by_both(kEveryType, numbers, options).rows.size(), 5000U) << options;
+  // So is what happens to be of no such encoding.
   const auto few = [](model::Source&, store::ScanSpec& wanted) {
     wanted.keys = {{"few", kString}};
   };
