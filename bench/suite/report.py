@@ -30,7 +30,8 @@ and peak memory are those of whole processes, start-up and output included; the 
   thread a core, epoll, the body back. An open loop sends on a fixed timetable and counts a latency from the instant the request was
   due, so that a stalled server is charged for those that had to wait.
 - Ten minutes at 80 %: of what the same server could take a second before, as the machine's own speed changes by more than the other
-  20 %. Servers just started show, in the same minutes, what is the machine's.
+  20 %. Servers just started show, in the same minutes, what is the machine's. The worst second is one in which a request came to take so
+  much more CPU than when the rate was set that the server's core had no idle time left.
 - Feast's rates are those of its best cell (one or two workers, several numbers of connections, Redis; 10,000 users in place of 100,000,
   as it takes a minute to load a million rows). Where a line says "recorded" they were measured before, on a machine of this kind, and
   not in this run: `make bench-peers` installs Feast, and `make bench` then measures it.
