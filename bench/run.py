@@ -81,7 +81,7 @@ class Suite:
 
     def report(self, what, wanted, reached, met, command, **more):
         self.rows.append({"what": what, "wanted": wanted, "reached": reached, "met": met, "command": command, **more})
-        print(report.row_text(self.rows[-1]), flush=True)
+        print(report.documented(self.rows[-1]), flush=True)
 
     @staticmethod
     def commit():
@@ -128,7 +128,7 @@ def main():
     suite = Suite(arguments)
     result = {"made": report.now(), "command": " ".join(["bench/run.py", *sys.argv[1:]]), "machine": suite.machine(), "rows": suite.rows,
               "curves": suite.curves}
-    print(f"{report.machine_line(result['machine'])}\n\n| what | asked | reached | met |\n|---|---|---|---|", flush=True)
+    print(f"{report.machine_line(result['machine'])}\n\n{report.HEAD}", flush=True)
     for name in names:
         PARTS[name](suite).run()
     result["files"] = suite.tables.describe_used()
