@@ -53,7 +53,8 @@ struct EncodedChunk {
 // Encodes the first `rows` cells (below 2^31) of a column of the type that `column` names. `codec`
 // is none, Snappy, Zstandard or raw LZ4 (checked).
 // Threads: any; pure. Cost: about the codec's; uncompressed, a copy. A dictionary is tried only
-// where a sample of at most 512 values promises one.
+// where a sample of at most 512 values promises one; whole numbers without one are their differences
+// under raw LZ4, where a sample says that this is smaller.
 EncodedChunk encode_chunk(const OutputColumn& column, const Column& cells, size_t rows,
                           Codec codec);
 

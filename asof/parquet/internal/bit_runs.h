@@ -11,6 +11,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "asof/parquet/internal/varint.h"
+
 namespace asof::parquet {
 
 class RunReader {
@@ -32,7 +34,7 @@ class RunReader {
   // The next run as a whole; false where there is none, or it is broken.
   bool next_run(Run& run) {
     uint64_t head = 0;
-    if (!read_varint(head) || head >> 1 == 0) return false;
+    if (!read_varint(at_, end_, 35, head) || head >> 1 == 0) return false;
     run.is_packed = (head & 1) != 0;
     if (!run.is_packed) {
       const size_t width = (bits_ + 7) / 8;
@@ -83,15 +85,6 @@ class RunReader {
       out[i] = static_cast<uint32_t>(word >> (bit % 8) & mask);
     }
     bit_ = bit;
-  }
-  bool read_varint(uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 35 && at_ != end_; shift += 7) {
-      const auto next = static_cast<uint8_t>(*at_++);
-      value |= static_cast<uint64_t>(next & 127) << shift;
-      if (next < 128) return true;
-    }
-    return false;
   }
 
   const char* at_ = nullptr;

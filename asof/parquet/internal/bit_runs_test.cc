@@ -9,24 +9,10 @@
 
 #include "asof/parquet/internal/run_writer.h"
 #include "asof/parquet/internal/thrift_writer.h"
+#include "asof/parquet/testing/padded_bytes.h"
 
 namespace asof::parquet {
 namespace {
-
-// Bytes with what may be read beyond them, and no more: a sanitizer sees what goes further.
-class Padded {
- public:
-  explicit Padded(const std::string& bytes)
-      : size_(bytes.size()), memory_(new char[size_ + RunReader::kReadBeyond]) {
-    bytes.copy(memory_.get(), size_);
-    std::fill_n(memory_.get() + size_, RunReader::kReadBeyond, '\xff');
-  }
-  std::string_view view() const { return {memory_.get(), size_}; }
-
- private:
-  size_t size_;
-  std::unique_ptr<char[]> memory_;
-};
 
 std::string head(uint64_t count, bool is_packed) {
   std::string out;
@@ -64,7 +50,7 @@ TEST(RunReader, ReadsWhatTheWriterWritesInPiecesOfAnySize) {
                      static_cast<uint32_t>(random()) & most(bits));
     std::string bytes(most_run_bytes(numbers.size(), bits), '\0');
     bytes.resize(write_runs(numbers.data(), numbers.size(), bits, bytes.data()));
-    const Padded padded(bytes);
+    const Padded<RunReader::kReadBeyond> padded(bytes);
     for (const size_t step : {1, 3, 8, 63, 1000, 5000}) {
       RunReader reader(padded.view(), bits);
       std::vector<uint32_t> read(numbers.size());
@@ -94,7 +80,7 @@ TEST(RunReader, ReadsRunsAndStretchesAsTheSpecificationSaysThem) {
         numbers.insert(numbers.end(), some.begin(), some.end());
       }
     }
-    const Padded padded(bytes);
+    const Padded<RunReader::kReadBeyond> padded(bytes);
     RunReader reader(padded.view(), bits);
     std::vector<uint32_t> read(numbers.size());
     ASSERT_TRUE(reader.read(read.data(), read.size())) << bits;
@@ -104,7 +90,7 @@ TEST(RunReader, ReadsRunsAndStretchesAsTheSpecificationSaysThem) {
 }
 
 TEST(RunReader, ReadsNumbersOfNoBitsAsZeros) {
-  const Padded padded(run(5, 0, 0) + head(2, true));
+  const Padded<RunReader::kReadBeyond> padded(run(5, 0, 0) + head(2, true));
   RunReader reader(padded.view(), 0);
   std::vector<uint32_t> read(21, 9);
   ASSERT_TRUE(reader.read(read.data(), 21));
@@ -116,7 +102,8 @@ TEST(RunReader, TakesALastGroupThatIsCutOffBehindItsLastNumber) {
   const std::vector<uint32_t> numbers = {1, 2, 3, 4, 5, 6, 7, 0, 5, 6};
   const std::string whole = packed(numbers, 3);
   ASSERT_EQ(whole.size(), 7U);
-  const Padded padded(whole.substr(0, 5));  // 30 bits, in 4 bytes behind the head
+  const Padded<RunReader::kReadBeyond> padded(
+      whole.substr(0, 5));  // 30 bits, in 4 bytes behind the head
   RunReader reader(padded.view(), 3);
   std::vector<uint32_t> read(10);
   ASSERT_TRUE(reader.read(read.data(), 10));
@@ -125,7 +112,7 @@ TEST(RunReader, TakesALastGroupThatIsCutOffBehindItsLastNumber) {
 }
 
 TEST(RunReader, HandsOutWholeRuns) {
-  const Padded padded(run(7, 1, 1) + head(1, true) + "\x5a");
+  const Padded<RunReader::kReadBeyond> padded(run(7, 1, 1) + head(1, true) + "\x5a");
   RunReader reader(padded.view(), 1);
   RunReader::Run next;
   ASSERT_TRUE(reader.next_run(next));
@@ -152,7 +139,7 @@ TEST(RunReader, SaysWhereRunsAreBroken) {
       "\xff\xff\xff\xff\x7f",           // far more groups than bytes, which are none
   };
   for (const std::string& bytes : broken) {
-    const Padded padded(bytes);
+    const Padded<RunReader::kReadBeyond> padded(bytes);
     RunReader reader(padded.view(), 16);
     uint32_t number = 0;
     EXPECT_FALSE(reader.read(&number, 1)) << ::testing::PrintToString(bytes);
@@ -167,7 +154,7 @@ TEST(RunReader, NeverReadsFurtherThanItMay) {
   for (size_t round = 0; round < 20'000; ++round) {
     std::string bytes(random() % 24, '\0');
     for (char& byte : bytes) byte = static_cast<char>(random() % 4 == 0 ? random() % 8 : random());
-    const Padded padded(bytes);
+    const Padded<RunReader::kReadBeyond> padded(bytes);
     const unsigned bits = random() % 33;
     RunReader reader(padded.view(), bits);
     // A run is of whole bytes, whatever the bits.

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "asof/parquet/internal/varint.h"
+
 namespace asof::parquet {
 
 class DeltaReader {
@@ -24,7 +26,7 @@ class DeltaReader {
   // What stands before the numbers. False where it is broken.
   bool open() {
     uint64_t block = 0, parts = 0;
-    if (!read_varint(block) || !read_varint(parts) || !read_varint(left_) || !read_signed(number_))
+    if (!read_number(block) || !read_number(parts) || !read_number(left_) || !read_signed(number_))
       return false;
     if (block == 0 || block > kMostInBlock || parts == 0 || block % parts != 0) return false;
     parts_ = parts;
@@ -93,19 +95,11 @@ class DeltaReader {
     number_ = number;
     bit_ = bit;
   }
-  bool read_varint(uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const auto next = static_cast<uint8_t>(*at_++);
-      value |= static_cast<uint64_t>(next & 127) << shift;
-      if (next < 128) return true;
-    }
-    return false;
-  }
+  bool read_number(uint64_t& value) { return read_varint(at_, end_, 64, value); }
   // Zigzag: the sign in the lowest bit.
   bool read_signed(uint64_t& value) {
     uint64_t folded = 0;
-    if (!read_varint(folded)) return false;
+    if (!read_number(folded)) return false;
     value = folded >> 1 ^ (~(folded & 1) + 1);
     return true;
   }

@@ -12,24 +12,10 @@
 
 #include "asof/parquet/internal/delta_writer.h"
 #include "asof/parquet/internal/thrift_writer.h"
+#include "asof/parquet/testing/padded_bytes.h"
 
 namespace asof::parquet {
 namespace {
-
-// Bytes with what may be read beyond them, and no more: a sanitizer sees what goes further.
-class Padded {
- public:
-  explicit Padded(const std::string& bytes)
-      : size_(bytes.size()), memory_(new char[size_ + DeltaReader::kReadBeyond]) {
-    bytes.copy(memory_.get(), size_);
-    std::fill_n(memory_.get() + size_, DeltaReader::kReadBeyond, '\xff');
-  }
-  std::string_view view() const { return {memory_.get(), size_}; }
-
- private:
-  size_t size_;
-  std::unique_ptr<char[]> memory_;
-};
 
 template <typename T>
 constexpr unsigned kBits = sizeof(T) * 8;
@@ -96,7 +82,7 @@ std::string written(const std::vector<T>& numbers) {
 // In pieces of so many; fewer where the bytes end.
 template <typename T>
 std::vector<T> decoded(const std::string& bytes, size_t count, size_t piece) {
-  const Padded padded(bytes);
+  const Padded<DeltaReader::kReadBeyond> padded(bytes);
   DeltaReader reader(padded.view(), kBits<T>);
   if (!reader.open()) return {};
   std::vector<std::make_unsigned_t<T>> out(count);
@@ -203,7 +189,7 @@ TEST(DeltaReader, ReadsNothingBeyondWhatIsThere) {
 
 TEST(DeltaReader, RefusesWhatCannotBe) {
   auto opens = [](const std::string& bytes) {
-    const Padded padded(bytes);
+    const Padded<DeltaReader::kReadBeyond> padded(bytes);
     return DeltaReader(padded.view(), 64).open();
   };
   EXPECT_TRUE(opens(head(128, 4, 1, 5)));

@@ -8,6 +8,7 @@
 
 #include "asof/base/check.h"
 #include "asof/parquet/internal/dense_values.h"
+#include "asof/parquet/internal/varint.h"
 
 namespace asof::parquet {
 
@@ -19,12 +20,6 @@ constexpr size_t kBlock = 128, kParts = 4, kPart = kBlock / kParts;
 constexpr size_t kMostVarint = 10;
 constexpr size_t kFewest = 2 * kBlock;
 constexpr size_t kSampleBlocks = 16;
-
-char* put_varint(char* out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
-  *out++ = static_cast<char>(value);
-  return out;
-}
 
 template <typename T>
 uint64_t zigzag(T value) {

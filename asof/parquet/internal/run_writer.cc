@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "asof/parquet/internal/thrift_writer.h"
+#include "asof/parquet/internal/varint.h"
 
 namespace asof::parquet {
 
@@ -13,12 +14,6 @@ constexpr size_t kGroup = 8;       // numbers that are packed together
 constexpr size_t kOverrun = 16;    // bytes that pack_group() may touch beyond its own
 constexpr size_t kMostHead = 5;    // bytes of a run's head
 constexpr size_t kLevelWords = 4;  // 64 levels each: a run of fewer is not worth its head
-
-char* put_varint(char* out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
-  *out++ = static_cast<char>(value);
-  return out;
-}
 
 template <typename T>
 void put(char* out, T value) {

@@ -30,7 +30,7 @@ constexpr std::array<store::EngineOption, 4> kOptions = {{
      "where data go that outgrow memory_limit; empty = .asof/tmp in the repository"},
     {"compression", store::OptionType::kString, kOutputCodecs.front().name,
      "codec of training sets in Parquet: lz4_raw, snappy (which every reader knows), zstd (the "
-     "smallest) or uncompressed"},
+     "smallest texts) or uncompressed"},
 }};
 
 std::string context_of(const model::Source& source) {
